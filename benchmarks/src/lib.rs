@@ -1,0 +1,3 @@
+//! End-to-end and kernel benchmarks with machine-readable rows.
+
+#![forbid(unsafe_code)]

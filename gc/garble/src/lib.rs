@@ -1,0 +1,3 @@
+//! Half-gates garbling of netlists, in batches, streamed.
+
+#![forbid(unsafe_code)]

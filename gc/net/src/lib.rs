@@ -1,0 +1,3 @@
+//! Authenticated two-party sessions: lanes, frames, TLS, counters, heartbeats, link shaping.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,1 @@
+//! Oblivious transfer: base OT, SoftSpoken extension, correlated and random OT.

@@ -1,0 +1,1 @@
+//! 128-bit blocks, AES kernels, PRG, tweakable hash and bit transpose.

@@ -1,0 +1,6 @@
+//! Networks in the clear: graph, ONNX import, readers, float evaluation, quantiser and the fixed-point oracle.
+
+#![forbid(unsafe_code)]
+
+pub mod preprocess;
+pub mod quant;

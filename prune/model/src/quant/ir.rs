@@ -1,0 +1,262 @@
+//! The quantised graph: what both parties know ([`Graph`]) and what the server alone holds ([`Params`]).
+//!
+//! A graph never contains a weight, a measured range or a hash over weights: it is sent to the
+//! client and hashed into the plan. Ranges are whole bits.
+
+use privet_ring::Ring;
+use serde::{Deserialize, Serialize};
+
+use crate::preprocess::Preprocess;
+
+/// Index of a tensor in [`Graph::tensors`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TensorId(pub u32);
+
+/// A tensor of the quantised graph. Shapes carry no batch axis: `[C, H, W]` or `[F]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tensor {
+    /// Name in the source model, for reports.
+    pub name: String,
+    /// Extents, outermost first; elements are stored row-major.
+    pub shape: Vec<usize>,
+    /// Ring in which the values live (value width B, or L behind a linear op).
+    pub ring: Ring,
+    /// Fraction bits f: the real value is v * 2^-f.
+    pub frac_bits: u32,
+    /// What is known of the values.
+    pub range: Range,
+}
+
+/// `v` lies in `[-2^(bits-1), 2^(bits-1))`, and is not negative if `non_negative`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    /// Width that holds every value, sign included.
+    pub bits: u32,
+    /// No value is below zero.
+    pub non_negative: bool,
+    /// Where the claim comes from.
+    pub origin: RangeOrigin,
+}
+
+/// Where a range comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RangeOrigin {
+    /// From the magnitudes of weights and inputs: holds for every input.
+    Proven,
+    /// The widest seen on stated data, plus the margin.
+    Calibrated,
+}
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Name in the source model, for reports.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+    /// Operands, in the op's order.
+    pub inputs: Vec<TensorId>,
+    /// The one result.
+    pub output: TensorId,
+}
+
+/// The closed set of operations. Their exact meaning is the oracle's (`ops/`), after the normative rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Op {
+    /// `z = sum w*x + b mod 2^L`, L the output's ring. Weights `[out][in]`, bias `[out]`. Input is flat `[in]`.
+    Linear(Linear),
+    /// Convolution, same arithmetic. Weights `[out_channels][in_channels/groups][kh][kw]`, bias `[out_channels]`.
+    Conv(Conv),
+    /// `T_s`: floor(z / 2^shift), the result read in the output's ring.
+    Trunc {
+        /// Number of low bits dropped.
+        shift: u32,
+    },
+    /// max(0, z).
+    Relu,
+    /// min(max(z, lo), hi) with integer bounds at the tensor's scale.
+    Clip {
+        /// Lower bound, a representative of the ring.
+        lo: i64,
+        /// Upper bound, not below `lo`.
+        hi: i64,
+    },
+    /// A tabulated function with the meaning of a named netlist; input and output scales fixed by it.
+    Table(Table),
+    /// Maximum over windows; cells in the padding are absent.
+    MaxPool(Pool),
+    /// One floor((S + floor(D/2)) / D) per window, D = cells counted * 2^shift.
+    AvgPool {
+        /// Window geometry.
+        pool: Pool,
+        /// Padding cells count as zeros in the divisor (`count_include_pad`).
+        count_padding: bool,
+        /// Fraction bits dropped together with the division.
+        shift: u32,
+    },
+    /// Element-wise sum of two or more tensors of one shape and scale.
+    Add,
+    /// Adds secret constants (one per element), already at the tensor's scale.
+    AddConst,
+    /// v * 2^k mod 2^L: raises a scale.
+    Shl {
+        /// Bits.
+        k: u32,
+    },
+    /// The same value read in the output's (narrower or wider) ring: reduction mod 2^bits, or sign extension.
+    Resize,
+    /// Joins tensors along an axis.
+    Concat {
+        /// Axis, without batch.
+        axis: usize,
+    },
+    /// The same elements in row-major order under another shape.
+    Reshape,
+    /// Permutes axes.
+    Transpose {
+        /// `output.shape[i] = input.shape[perm[i]]`.
+        perm: Vec<usize>,
+    },
+    /// Surrounds with a public constant.
+    Pad {
+        /// Cells before each axis.
+        before: Vec<usize>,
+        /// Cells after each axis.
+        after: Vec<usize>,
+        /// The constant, at the tensor's scale.
+        value: i64,
+    },
+}
+
+/// A fully connected layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Linear {
+    /// Input features.
+    pub inputs: usize,
+    /// Output features.
+    pub outputs: usize,
+    /// Width B_w of the signed weights (public, whole bits).
+    pub weight_bits: u32,
+    /// Fraction bits of the weights.
+    pub weight_frac: u32,
+}
+
+/// A two-dimensional convolution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conv {
+    /// Input channels.
+    pub in_channels: usize,
+    /// Output channels.
+    pub out_channels: usize,
+    /// Channel groups.
+    pub groups: usize,
+    /// Window geometry.
+    pub window: Window,
+    /// Width B_w of the signed weights (public, whole bits).
+    pub weight_bits: u32,
+    /// Fraction bits of the weights.
+    pub weight_frac: u32,
+}
+
+/// Geometry of a sliding window, `[height, width]` each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Kernel extent.
+    pub kernel: [usize; 2],
+    /// Step.
+    pub strides: [usize; 2],
+    /// Distance between taps.
+    pub dilations: [usize; 2],
+    /// Padding before (top, left).
+    pub pads_before: [usize; 2],
+    /// Padding after (bottom, right); enlarged where ceil mode needs it.
+    pub pads_after: [usize; 2],
+}
+
+/// A pooling window. Which cells a window covers at each position follows from the geometry alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Geometry; the output's extent is the tensor's shape (ceil mode is resolved when the graph is made).
+    pub window: Window,
+}
+
+/// Which tabulated function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Function {
+    /// 1 / (1 + e^-x).
+    Sigmoid,
+    /// tanh x.
+    Tanh,
+}
+
+/// A tabulated function, named by its netlist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// The function.
+    pub function: Function,
+    /// Name of the netlist in the catalogue whose integer meaning is the function's.
+    pub netlist: String,
+    /// SHA-256 of that netlist.
+    pub netlist_sha256: [u8; 32],
+}
+
+/// How exactly the graph is to be followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Profile {
+    /// Bit for bit, on every backend.
+    Exact,
+}
+
+/// The public part of a quantised network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Graph {
+    /// Name of the model.
+    pub name: String,
+    /// How exactly it is to be followed.
+    pub profile: Profile,
+    /// Value width B.
+    pub value_bits: u32,
+    /// What the client does to a raw input before quantising it.
+    pub preprocess: Preprocess,
+    /// All tensors.
+    pub tensors: Vec<Tensor>,
+    /// Operations in topological order.
+    pub nodes: Vec<Node>,
+    /// The network's input.
+    pub input: TensorId,
+    /// The truncated logits. The label is their argmax, lowest index first.
+    pub output: TensorId,
+    /// Names of the classes, if the model has them.
+    pub classes: Option<Vec<String>>,
+}
+
+/// The secret integers of one node.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Params {
+    /// Weights in the op's order; empty for `AddConst`.
+    pub weights: Vec<i32>,
+    /// Bias (rounding constant included) or the constants of `AddConst`.
+    pub bias: Vec<i64>,
+}
+
+impl std::fmt::Debug for Params {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Params({} weights, {} biases, secret)",
+            self.weights.len(),
+            self.bias.len()
+        )
+    }
+}
+
+/// A whole quantised network: the server's copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    /// What both parties know.
+    pub graph: Graph,
+    /// Secret integers, one entry per node (`None` where an op has none).
+    pub params: Vec<Option<Params>>,
+    /// SHA-256 of the source model file; never sent.
+    pub source_sha256: [u8; 32],
+}
