@@ -2,5 +2,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod graph;
 pub mod preprocess;
 pub mod quant;
