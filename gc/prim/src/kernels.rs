@@ -1,0 +1,67 @@
+//! The kernels, and which of them run.
+//!
+//! `portable` is the specification. The best kernel that the machine can run is chosen once, at
+//! the first use; `PRIVET_KERNELS=portable` (or the name of another kernel) in the environment
+//! forces one. A name that this machine does not know or cannot run is passed over.
+
+mod portable;
+
+use std::sync::LazyLock;
+
+use crate::Block;
+
+/// AES under given round keys.
+pub(crate) struct Rounds {
+    pub(crate) expand: fn(Block) -> [Block; 11],
+    pub(crate) encrypt: fn(&[Block; 11], &mut [Block]),
+    /// Keys, stream (high words), first counter (low word), output.
+    pub(crate) counter: fn(&[Block; 11], u64, u64, &mut [Block]),
+}
+
+/// One implementation of every kernel of this crate.
+pub struct Kernels {
+    pub(crate) name: &'static str,
+    /// `None`: the `aes` crate.
+    pub(crate) rounds: Option<Rounds>,
+    /// Session secret, first tweak, blocks: block `j` becomes `H(block, first + j)`.
+    pub(crate) hash: fn(Block, u64, &mut [Block]),
+    /// 128 rows of `⌈out.len() / 8⌉` bytes each.
+    pub(crate) transpose: fn(&[&[u8]; 128], &mut [Block]),
+}
+
+impl Kernels {
+    /// `portable`, `aesni` or `vaes`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl std::fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Kernels({})", self.name)
+    }
+}
+
+static AVAILABLE: LazyLock<Vec<&'static Kernels>> = LazyLock::new(|| vec![&portable::KERNELS]);
+
+static ACTIVE: LazyLock<&'static Kernels> = LazyLock::new(|| {
+    let wish = std::env::var("PRIVET_KERNELS").unwrap_or_default();
+    let named = available().iter().find(|kernels| kernels.name == wish);
+    named
+        .or(available().last())
+        .copied()
+        .unwrap_or(&portable::KERNELS)
+});
+
+/// Every kernel that this machine can run, `portable` first, the fastest last.
+#[must_use]
+pub fn available() -> &'static [&'static Kernels] {
+    &AVAILABLE
+}
+
+/// The kernel in use.
+#[must_use]
+pub fn active() -> &'static Kernels {
+    &ACTIVE
+}
