@@ -1,3 +1,18 @@
 //! Passes over networks before they run: training, projection, pruning.
+//!
+//! Everything here happens once, in the clear, on the owner's machine. A [`Network`] is a chain of
+//! layers whose parameters can be trained; it is made from a model's float graph and goes back to
+//! one. Every pass is deterministic from its seed.
 
 #![forbid(unsafe_code)]
+
+pub mod data;
+pub mod digits;
+pub mod error;
+pub mod network;
+pub mod rng;
+pub mod train;
+
+pub use data::{Dataset, Split};
+pub use error::Error;
+pub use network::Network;

@@ -1,0 +1,253 @@
+//! Labelled samples, split and batched.
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::error::{Error, check_option};
+use crate::rng::Rng;
+
+/// Labelled samples, one per row, already preprocessed.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    samples: Array2<f32>,
+    labels: Vec<usize>,
+    classes: usize,
+}
+
+/// A training part and a validation part of one data set. The test set is never among them.
+#[derive(Debug, Clone)]
+pub struct Split {
+    /// What gradients are taken on.
+    pub train: Dataset,
+    /// What decisions (early stopping, thresholds, widths) are taken on.
+    pub validation: Dataset,
+}
+
+impl Dataset {
+    /// Takes samples `[n, features]` and their labels in `0..classes`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if the counts differ or a label is out of range, [`Error::NotFinite`] for a
+    /// NaN or an infinity.
+    pub fn new(samples: Array2<f32>, labels: Vec<usize>, classes: usize) -> Result<Self, Error> {
+        if samples.nrows() != labels.len() {
+            return Err(Error::Data(format!(
+                "{} samples, but {} labels",
+                samples.nrows(),
+                labels.len()
+            )));
+        }
+        if let Some((i, l)) = labels.iter().enumerate().find(|(_, l)| **l >= classes) {
+            return Err(Error::Data(format!(
+                "label {l} of sample {i} is not below {classes}"
+            )));
+        }
+        if let Some(((row, column), _)) = samples.indexed_iter().find(|(_, v)| !v.is_finite()) {
+            return Err(Error::NotFinite {
+                what: "a sample value".to_owned(),
+                place: format!("sample {row}, feature {column}"),
+            });
+        }
+        Ok(Self {
+            samples,
+            labels,
+            classes,
+        })
+    }
+
+    /// From one vector per sample.
+    ///
+    /// # Errors
+    /// As [`Dataset::new`]; also if the samples differ in length.
+    pub fn from_rows(rows: &[Vec<f32>], labels: Vec<usize>, classes: usize) -> Result<Self, Error> {
+        let features = rows.first().map_or(0, Vec::len);
+        if let Some((i, r)) = rows.iter().enumerate().find(|(_, r)| r.len() != features) {
+            return Err(Error::Data(format!(
+                "sample {i} has {} values, the first has {features}",
+                r.len()
+            )));
+        }
+        let samples = Array2::from_shape_vec((rows.len(), features), rows.concat())?;
+        Self::new(samples, labels, classes)
+    }
+
+    /// Number of samples.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no sample.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Values per sample.
+    #[must_use]
+    pub fn features(&self) -> usize {
+        self.samples.ncols()
+    }
+
+    /// Number of classes.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The samples, `[n, features]`.
+    #[must_use]
+    pub fn samples(&self) -> ArrayView2<'_, f32> {
+        self.samples.view()
+    }
+
+    /// The labels.
+    #[must_use]
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// The samples of the given rows, in that order; rows beyond the end are left out.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let rows: Vec<usize> = rows.iter().copied().filter(|r| *r < self.len()).collect();
+        Self {
+            samples: self.samples.select(Axis(0), &rows),
+            labels: rows
+                .iter()
+                .filter_map(|r| self.labels.get(*r))
+                .copied()
+                .collect(),
+            classes: self.classes,
+        }
+    }
+
+    /// The first `n` samples (all, if there are fewer).
+    #[must_use]
+    pub fn take(&self, n: usize) -> Self {
+        self.select(&(0..n.min(self.len())).collect::<Vec<_>>())
+    }
+
+    /// The same labels with other samples (a projection of these).
+    ///
+    /// # Errors
+    /// As [`Dataset::new`].
+    pub fn with_samples(&self, samples: Array2<f32>) -> Result<Self, Error> {
+        Self::new(samples, self.labels.clone(), self.classes)
+    }
+
+    /// Splits off a random `fraction` of each class for validation.
+    ///
+    /// # Errors
+    /// [`Error::Option`] unless 0 < fraction < 1, [`Error::Data`] if either part would be empty.
+    pub fn split(&self, fraction: f32, seed: u64) -> Result<Split, Error> {
+        let ok = fraction > 0.0 && fraction < 1.0;
+        check_option(
+            "validation fraction",
+            f64::from(fraction),
+            ok,
+            "between 0 and 1",
+        )?;
+        let mut rng = Rng::new(seed, 0x5350_4c49);
+        let mut by_class = vec![Vec::new(); self.classes];
+        for (row, label) in self.labels.iter().enumerate() {
+            if let Some(rows) = by_class.get_mut(*label) {
+                rows.push(row);
+            }
+        }
+        let (mut train, mut validation) = (Vec::new(), Vec::new());
+        for rows in &mut by_class {
+            rng.shuffle(rows);
+            let held = rounded(fraction * rows.len() as f32).min(rows.len());
+            let (a, b) = rows.split_at(held);
+            validation.extend_from_slice(a);
+            train.extend_from_slice(b);
+        }
+        if train.is_empty() || validation.is_empty() {
+            return Err(Error::Data(format!(
+                "{} samples are too few to hold back a fraction of {fraction}",
+                self.len()
+            )));
+        }
+        train.sort_unstable();
+        validation.sort_unstable();
+        Ok(Split {
+            train: self.select(&train),
+            validation: self.select(&validation),
+        })
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a count of samples, not negative"
+)]
+#[expect(clippy::cast_sign_loss, reason = "a count of samples, not negative")]
+fn rounded(v: f32) -> usize {
+    v.round() as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(n: usize) -> Dataset {
+        let rows: Vec<Vec<f32>> = (0..n).map(|i| vec![i as f32, 0.5]).collect();
+        Dataset::from_rows(&rows, (0..n).map(|i| i % 3).collect(), 3).unwrap()
+    }
+
+    #[test]
+    fn split_is_a_partition_and_stratified() {
+        let data = numbered(90);
+        let split = data.split(0.2, 5).unwrap();
+        assert_eq!((split.train.len(), split.validation.len()), (72, 18));
+        for class in 0..3 {
+            assert_eq!(
+                split
+                    .validation
+                    .labels()
+                    .iter()
+                    .filter(|l| **l == class)
+                    .count(),
+                6
+            );
+        }
+        let mut seen: Vec<usize> = [&split.train, &split.validation]
+            .iter()
+            .flat_map(|d| {
+                d.samples()
+                    .column(0)
+                    .iter()
+                    .map(|v| rounded(*v))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..90).collect::<Vec<_>>());
+        let again = data.split(0.2, 5).unwrap();
+        assert_eq!(again.validation.samples(), split.validation.samples());
+        assert_ne!(
+            data.split(0.2, 6).unwrap().validation.samples(),
+            split.validation.samples()
+        );
+    }
+
+    #[test]
+    fn refuses_what_does_not_fit() {
+        let one = Array2::zeros((2, 3));
+        assert!(matches!(
+            Dataset::new(one.clone(), vec![0], 2),
+            Err(Error::Data(_))
+        ));
+        assert!(matches!(
+            Dataset::new(one.clone(), vec![0, 2], 2),
+            Err(Error::Data(_))
+        ));
+        let mut nan = one;
+        nan[(1, 2)] = f32::NAN;
+        let e = Dataset::new(nan, vec![0, 1], 2).unwrap_err().to_string();
+        assert!(e.contains("sample 1, feature 2"), "{e}");
+        assert!(Dataset::from_rows(&[vec![0.0], vec![]], vec![0, 0], 1).is_err());
+        assert!(numbered(9).split(1.0, 0).is_err());
+        assert!(numbered(9).split(f32::NAN, 0).is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! Training by stochastic gradient descent.
+//!
+//! A batch is cut into a fixed number of shards whose gradients are added in a fixed order, so the
+//! result depends on the seed and the kind of machine, never on the number of threads.
+
+mod gradient;
+mod optimiser;
+pub mod qat;
+mod run;
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::network::RangePenalty;
+pub use gradient::loss;
+pub use optimiser::{Optimiser, Schedule};
+pub use run::train;
+
+use crate::error::{Error, check_option};
+
+/// How to train.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Most passes over the training part.
+    pub epochs: usize,
+    /// Samples per step.
+    pub batch: usize,
+    /// The update rule.
+    pub optimiser: Optimiser,
+    /// Learning rate at the start.
+    pub rate: f32,
+    /// How the rate falls.
+    pub schedule: Schedule,
+    /// Share of every weight that a step of rate 1 takes away (decoupled).
+    pub weight_decay: f32,
+    /// Factor of the sum of absolute weights in the loss.
+    pub l1: f32,
+    /// Keeps pre-activations inside a range.
+    pub range: Option<RangePenalty>,
+    /// Stop after so many epochs without a better validation accuracy.
+    pub patience: Option<usize>,
+    /// Fixes every random choice.
+    pub seed: u64,
+    /// Fixed-point formats to train under.
+    pub formats: Option<qat::Formats>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            epochs: 20,
+            batch: 64,
+            optimiser: Optimiser::adam(),
+            rate: 1e-3,
+            schedule: Schedule::Cosine,
+            weight_decay: 0.0,
+            l1: 0.0,
+            range: None,
+            patience: None,
+            seed: 1,
+            formats: None,
+        }
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), Error> {
+        let at_least_0 = |name, v: f32| check_option(name, f64::from(v), v >= 0.0, "0 or more");
+        check_option("batch", self.batch as f64, self.batch > 0, "1 or more")?;
+        check_option("rate", f64::from(self.rate), self.rate > 0.0, "above 0")?;
+        at_least_0("weight decay", self.weight_decay)?;
+        at_least_0("l1", self.l1)?;
+        if let Some(range) = self.range {
+            at_least_0("range limit", range.limit)?;
+            at_least_0("range weight", range.weight)?;
+        }
+        self.optimiser.check()
+    }
+}
+
+/// What one pass over the training part brought.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Mean cross entropy and penalties.
+    pub loss: f64,
+    /// Accuracy on the training batches as they came.
+    pub train_accuracy: f64,
+    /// Accuracy on the validation part, if there is one.
+    pub validation_accuracy: Option<f64>,
+}
+
+/// What training brought.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Validation accuracy before the first step, if there is a validation part.
+    pub before: Option<f64>,
+    /// Epoch whose parameters were kept (0: those before the first step).
+    pub best: usize,
+    /// Validation accuracy of the kept parameters.
+    pub after: Option<f64>,
+    /// Every epoch.
+    pub epochs: Vec<Epoch>,
+}
+
+/// What a caller answers to progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Go on.
+    Continue,
+    /// Stop after this epoch and keep what was found.
+    Stop,
+}

@@ -1,0 +1,108 @@
+//! Loss and gradient of a batch.
+
+use ndarray::{Array2, ArrayRef2};
+use rayon::prelude::*;
+
+use crate::error::Error;
+use crate::network::{Gradient, Mode, Network, argmax};
+
+/// Shards per batch. Fixed: the order of additions must not depend on the machine's threads.
+const SHARDS: usize = 4;
+
+/// A batch's loss and gradient.
+pub(super) struct BatchResult {
+    pub(super) gradients: Vec<Option<Gradient>>,
+    /// Mean cross entropy and penalties.
+    pub(super) loss: f64,
+    /// Samples whose largest logit was the label's.
+    pub(super) right: usize,
+}
+
+/// Mean cross entropy of softmax(logits) and its gradient, both divided by `batch`.
+///
+/// # Errors
+/// [`Error::Data`] if a label has no logit.
+pub fn loss(
+    logits: &ArrayRef2<f32>,
+    labels: &[usize],
+    batch: usize,
+) -> Result<(f64, Array2<f32>), Error> {
+    let mut gradient = logits.to_owned();
+    let mut sum = 0.0;
+    let scale = 1.0 / batch.max(1) as f32;
+    for (mut row, label) in gradient.outer_iter_mut().zip(labels) {
+        let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        row.mapv_inplace(|v| (v - top).exp());
+        let total = row.sum();
+        row.mapv_inplace(|v| v / total);
+        let Some(p) = row.get_mut(*label) else {
+            return Err(Error::Data(format!("label {label} has no output")));
+        };
+        sum -= f64::from(p.max(f32::MIN_POSITIVE)).ln();
+        *p -= 1.0;
+        row.mapv_inplace(|v| v * scale);
+    }
+    Ok((sum / batch.max(1) as f64, gradient))
+}
+
+/// Loss and gradient of one batch; `step` numbers the batches of the whole run.
+pub(super) fn batch(
+    network: &Network,
+    shapes: &[Vec<usize>],
+    samples: &ArrayRef2<f32>,
+    labels: &[usize],
+    mode: &Mode<'_>,
+    step: u64,
+) -> Result<BatchResult, Error> {
+    let size = labels.len();
+    let shard = size.div_ceil(SHARDS).max(1);
+    let parts: Vec<_> = samples
+        .axis_chunks_iter(ndarray::Axis(0), shard)
+        .zip(labels.chunks(shard))
+        .enumerate()
+        .collect();
+    let results: Vec<Result<BatchResult, Error>> = parts
+        .into_par_iter()
+        .map(|(i, (samples, labels))| {
+            let dropout = mode
+                .dropout
+                .map(|[seed, _]| [seed, step * SHARDS as u64 + i as u64]);
+            let mode = Mode { dropout, ..*mode };
+            let tape = network.forward(shapes, samples.to_owned(), &mode)?;
+            let logits = tape.logits();
+            let right = logits
+                .outer_iter()
+                .zip(labels)
+                .filter(|(row, label)| argmax(row.iter().copied()) == **label)
+                .count();
+            let (loss, dy) = loss(&logits, labels, size)?;
+            let (gradients, penalty) = network.backward(shapes, &tape, dy, &mode, size)?;
+            Ok(BatchResult {
+                gradients,
+                loss: loss + penalty,
+                right,
+            })
+        })
+        .collect();
+    let mut total: Option<BatchResult> = None;
+    for result in results {
+        let result = result?;
+        match &mut total {
+            None => total = Some(result),
+            Some(total) => total.add(&result),
+        }
+    }
+    total.ok_or_else(|| Error::Data("a batch is empty".to_owned()))
+}
+
+impl BatchResult {
+    fn add(&mut self, other: &Self) {
+        for (a, b) in self.gradients.iter_mut().zip(&other.gradients) {
+            if let (Some(a), Some(b)) = (a, b) {
+                a.add(b);
+            }
+        }
+        self.loss += other.loss;
+        self.right += other.right;
+    }
+}
