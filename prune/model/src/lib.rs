@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod float;
 pub mod graph;
 pub mod preprocess;
 pub mod quant;
