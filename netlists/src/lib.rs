@@ -1,3 +1,22 @@
 //! Boolean netlists with few AND gates: representation, formats, generators and catalogue.
+//!
+//! Under garbling XOR and INV cost nothing on the wire and an AND costs two ciphertexts, so every
+//! block here is built to have few ANDs. The pieces:
+//!
+//! * [`Netlist`]: topological, structurally hashed, gates XOR / AND / INV, named multi-bit ports;
+//!   it can only be made by a [`Builder`], so its invariants hold by construction;
+//! * [`eval`]: bit-sliced evaluation, 64 instances at a time, and evaluation on integers per port;
+//! * [`bristol`] and [`compact`]: the text format of the field and a small binary one.
 
 #![forbid(unsafe_code)]
+
+pub mod bristol;
+pub mod builder;
+pub mod compact;
+pub mod error;
+pub mod eval;
+pub mod netlist;
+
+pub use builder::{Bit, Builder};
+pub use error::Error;
+pub use netlist::{Counts, Gate, Netlist, OutputBit, Port};

@@ -1,0 +1,11 @@
+//! Integration tests of the netlist crate.
+
+#[cfg(test)]
+#[path = "it/bristol.rs"]
+mod bristol;
+#[cfg(test)]
+#[path = "it/formats.rs"]
+mod formats;
+#[cfg(test)]
+#[path = "it/inputs.rs"]
+mod inputs;
