@@ -1,0 +1,141 @@
+//! A session: the lanes between two parties.
+
+use crate::{
+    channel::{Channel, Port},
+    error::Error,
+    identity::Fingerprint,
+    lane::{Lane, Shared, WorkCounter},
+    options::{MAX_LANES, Options, window_for},
+    stats::Stats,
+};
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+/// The lanes between two parties, and what both agreed on.
+///
+/// Dropping a session sends what is pending on every lane and closes it in order.
+#[derive(Debug)]
+pub struct Session {
+    lanes: Vec<Channel>,
+    shared: Arc<Shared>,
+}
+
+impl Session {
+    pub(crate) const fn new(lanes: Vec<Channel>, shared: Arc<Shared>) -> Self {
+        Self { lanes, shared }
+    }
+
+    /// Two parties in one process, without sockets, with the default options.
+    ///
+    /// The number of lanes is brought into 1 to [`MAX_LANES`].
+    #[must_use]
+    pub fn pair(lanes: usize) -> (Self, Self) {
+        let options = Options {
+            lanes: lanes.clamp(1, MAX_LANES),
+            ..Options::default()
+        };
+        Self::join_in_memory(&options)
+    }
+
+    /// Two parties in one process that follow `options`, link shaping included.
+    ///
+    /// # Errors
+    /// For options that contradict themselves.
+    pub fn pair_with(options: &Options) -> Result<(Self, Self), Error> {
+        options.check()?;
+        Ok(Self::join_in_memory(options))
+    }
+
+    fn join_in_memory(options: &Options) -> (Self, Self) {
+        let (left_work, right_work) = (WorkCounter::default(), WorkCounter::default());
+        let window = window_for(options.window, options.link);
+        let id = in_memory_id();
+        let shared = |work: &WorkCounter, peer_work: &WorkCounter| {
+            let (work, peer_work) = (work.clone(), peer_work.clone());
+            Arc::new(Shared::new(id, None, work, peer_work, options, window))
+        };
+        let left = shared(&left_work, &right_work);
+        let right = shared(&right_work, &left_work);
+        let (mut left_lanes, mut right_lanes) = (Vec::new(), Vec::new());
+        for _ in 0..options.lanes {
+            let (l, r) = (
+                Lane::new(&left, window, None),
+                Lane::new(&right, window, None),
+            );
+            left_lanes.push(Channel::new(Arc::clone(&l), Port::Direct(Arc::clone(&r))));
+            right_lanes.push(Channel::new(r, Port::Direct(l)));
+        }
+        (Self::new(left_lanes, left), Self::new(right_lanes, right))
+    }
+
+    /// All lanes, 1 to [`MAX_LANES`]; lane i here is lane i there.
+    #[must_use]
+    pub fn lanes_mut(&mut self) -> &mut [Channel] {
+        &mut self.lanes
+    }
+
+    /// How many lanes the session has.
+    #[must_use]
+    pub fn lane_count(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Gives the lanes up to their caller, each to be closed by dropping it.
+    #[must_use]
+    pub fn into_lanes(mut self) -> Vec<Channel> {
+        std::mem::take(&mut self.lanes)
+    }
+
+    /// The 16 bytes that name the session; both parties contributed to them.
+    #[must_use]
+    pub fn id(&self) -> [u8; 16] {
+        self.shared.id
+    }
+
+    /// The peer's fingerprint; `None` in memory and over plain TCP.
+    #[must_use]
+    pub fn peer(&self) -> Option<Fingerprint> {
+        self.shared.peer
+    }
+
+    /// The work counter whose value travels with the heartbeats.
+    #[must_use]
+    pub fn work_counter(&self) -> WorkCounter {
+        self.shared.work.clone()
+    }
+
+    /// The sum of all lanes' counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        for lane in &self.lanes {
+            stats.merge(&lane.stats());
+        }
+        stats
+    }
+
+    /// Ends the session and tells the peer why: see [`Channel::abort`].
+    pub fn abort(&mut self, reason: &str) {
+        if let Some(lane) = self.lanes.first_mut() {
+            lane.abort(reason);
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // All lanes start to close before any is waited for.
+        self.lanes.iter_mut().for_each(Channel::begin_close);
+    }
+}
+
+/// A name for a session inside one process; the hashers are keyed by the operating system.
+fn in_memory_id() -> [u8; 16] {
+    let mut id = [0; 16];
+    for (i, half) in id.chunks_exact_mut(8).enumerate() {
+        half.copy_from_slice(&RandomState::new().hash_one(i).to_le_bytes());
+    }
+    id
+}
