@@ -11,7 +11,7 @@ mod run;
 use serde::{Deserialize, Serialize};
 
 pub use crate::network::RangePenalty;
-pub use gradient::loss;
+pub use gradient::{Probe, loss};
 pub use optimiser::{Optimiser, Schedule};
 pub use run::train;
 

@@ -97,7 +97,7 @@ impl Network {
             let mut y = match layer {
                 Layer::Linear(w) => x.dot(&w.matrix.t()) + &w.bias,
                 Layer::Conv(c) => c.forward(x, from, to)?,
-                Layer::Relu => x.mapv(|v| v.max(0.0)),
+                Layer::Relu => x.mapv(|v| if v < 0.0 { 0.0 } else { v }),
                 Layer::Sigmoid => x.mapv(sigmoid),
                 Layer::Tanh => x.mapv(f32::tanh),
                 Layer::MaxPool(p) => p.forward(x, [from, to], Kind::Max),

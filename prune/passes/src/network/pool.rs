@@ -46,13 +46,14 @@ impl Pool {
     pub(super) fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>, String> {
         let (channels, extent) =
             image(input).ok_or_else(|| "[channels, height, width]".to_owned())?;
-        self.window.output(extent, Rounding::Floor)?;
-        let covered = (0..2).all(|axis| {
+        let whole = self.window.output(extent, Rounding::Floor)?;
+        let partial = self.window.output(extent, Rounding::Ceil)?;
+        for axis in 0..2 {
             let out = self.output[axis];
-            out > 0 && (0..out).all(|at| !self.window.taps(axis, extent[axis], at).is_empty())
-        });
-        if !covered {
-            return Err(format!("an extent that {:?} windows cover", self.output));
+            let covered = (0..out).all(|at| !self.window.taps(axis, extent[axis], at).is_empty());
+            if !covered || (out != whole[axis] && out != partial[axis]) {
+                return Err(format!("an extent over which {:?} windows go", self.output));
+            }
         }
         Ok(vec![channels, self.output[0], self.output[1]])
     }

@@ -32,14 +32,16 @@ pub fn loss(
     let scale = 1.0 / batch.max(1) as f32;
     for (mut row, label) in gradient.outer_iter_mut().zip(labels) {
         let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        row.mapv_inplace(|v| (v - top).exp());
-        let total = row.sum();
-        row.mapv_inplace(|v| v / total);
-        let Some(p) = row.get_mut(*label) else {
+        row.mapv_inplace(|v| v - top);
+        let total: f32 = row.iter().map(|v| v.exp()).sum();
+        let Some(logit) = row.get(*label) else {
             return Err(Error::Data(format!("label {label} has no output")));
         };
-        sum -= f64::from(p.max(f32::MIN_POSITIVE)).ln();
-        *p -= 1.0;
+        sum += f64::from(total.ln() - logit);
+        row.mapv_inplace(|v| v.exp() / total);
+        if let Some(p) = row.get_mut(*label) {
+            *p -= 1.0;
+        }
         row.mapv_inplace(|v| v * scale);
     }
     Ok((sum / batch.max(1) as f64, gradient))
@@ -104,5 +106,51 @@ impl BatchResult {
         }
         self.loss += other.loss;
         self.right += other.right;
+    }
+}
+
+/// Loss and gradients of one batch at a time, without training.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    shapes: Vec<Vec<usize>>,
+}
+
+impl Probe {
+    /// For networks of this one's form.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if a layer does not fit.
+    pub fn new(network: &Network) -> Result<Self, Error> {
+        Ok(Self {
+            shapes: network.shapes()?,
+        })
+    }
+
+    /// Mean cross entropy and penalties, as in training.
+    ///
+    /// # Errors
+    /// As training.
+    pub fn loss(
+        &self,
+        network: &Network,
+        samples: &ArrayRef2<f32>,
+        labels: &[usize],
+        mode: &Mode<'_>,
+    ) -> Result<f64, Error> {
+        Ok(batch(network, &self.shapes, samples, labels, mode, 0)?.loss)
+    }
+
+    /// The parameters' gradients, one entry per layer.
+    ///
+    /// # Errors
+    /// As training.
+    pub fn gradients(
+        &self,
+        network: &Network,
+        samples: &ArrayRef2<f32>,
+        labels: &[usize],
+        mode: &Mode<'_>,
+    ) -> Result<Vec<Option<Gradient>>, Error> {
+        Ok(batch(network, &self.shapes, samples, labels, mode, 0)?.gradients)
     }
 }

@@ -1,0 +1,7 @@
+//! Integration tests of the passes.
+
+mod it {
+    mod gradients;
+    mod graph;
+    mod training;
+}

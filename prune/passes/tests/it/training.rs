@@ -1,0 +1,189 @@
+//! The training loop on the project's own digits.
+
+use privet_passes::digits::{self, SIDE};
+use privet_passes::error::Error;
+use privet_passes::network::Layer;
+use privet_passes::rng::Rng;
+use privet_passes::train::{Control, Optimiser, Options, train};
+use privet_passes::{Dataset, Network};
+
+fn network() -> Network {
+    let mut rng = Rng::new(5, 0);
+    Network {
+        name: "digits".to_owned(),
+        input: vec![SIDE * SIDE],
+        layers: vec![
+            Layer::linear(SIDE * SIDE, 24, &mut rng),
+            Layer::Relu,
+            Layer::Dropout(0.1),
+            Layer::linear(24, 10, &mut rng),
+        ],
+    }
+}
+
+fn data() -> (Dataset, Dataset) {
+    (
+        digits::dataset(1, 1_500).unwrap(),
+        digits::dataset(2, 500).unwrap(),
+    )
+}
+
+fn silent(_: &privet_passes::train::Epoch) -> Control {
+    Control::Continue
+}
+
+#[test]
+fn both_optimisers_learn() {
+    let (data, validation) = data();
+    let sgd = Options {
+        optimiser: Optimiser::Sgd { momentum: 0.9 },
+        rate: 0.03,
+        ..Options::default()
+    };
+    for options in [Options::default(), sgd] {
+        let options = Options {
+            epochs: 8,
+            batch: 32,
+            ..options
+        };
+        let mut network = network();
+        let report = train(
+            &mut network,
+            &data,
+            Some(&validation),
+            &options,
+            &mut silent,
+        )
+        .unwrap();
+        assert!(report.before.unwrap() < 0.4, "{report:?}");
+        assert!(report.after.unwrap() > 0.9, "{report:?}");
+        assert_eq!(
+            network.accuracy(&validation).unwrap(),
+            report.after.unwrap()
+        );
+    }
+}
+
+#[test]
+fn equal_seeds_give_equal_networks_for_any_number_of_threads() {
+    let (data, validation) = data();
+    let run = |seed, threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let options = Options {
+            epochs: 2,
+            seed,
+            ..Options::default()
+        };
+        let mut network = network();
+        pool.install(|| {
+            train(
+                &mut network,
+                &data,
+                Some(&validation),
+                &options,
+                &mut silent,
+            )
+        })
+        .unwrap();
+        network
+    };
+    assert_eq!(run(1, 1), run(1, 2));
+    assert_ne!(run(1, 1), run(2, 1));
+}
+
+#[test]
+fn the_best_epoch_is_kept_and_patience_ends_the_run() {
+    let (data, validation) = data();
+    // A rate this high makes accuracy jump about.
+    let options = Options {
+        epochs: 40,
+        rate: 0.05,
+        patience: Some(3),
+        ..Options::default()
+    };
+    let mut network = network();
+    let report = train(
+        &mut network,
+        &data,
+        Some(&validation),
+        &options,
+        &mut silent,
+    )
+    .unwrap();
+    assert!(report.epochs.len() < 40, "patience did not end the run");
+    assert_eq!(report.epochs.len(), report.best + 3);
+    let best = report
+        .epochs
+        .iter()
+        .filter_map(|e| e.validation_accuracy)
+        .fold(0.0, f64::max);
+    assert_eq!(report.after, Some(best));
+    assert_eq!(network.accuracy(&validation).unwrap(), best);
+}
+
+#[test]
+fn masked_weights_stay_zero() {
+    let (data, validation) = data();
+    let mut network = network();
+    let mut rng = Rng::new(8, 0);
+    let weights = network.layers[0].weights_mut().unwrap();
+    let mask = ndarray::Array2::from_shape_simple_fn(weights.matrix.dim(), || rng.uniform() < 0.3);
+    weights.mask = Some(mask.clone());
+    let options = Options {
+        epochs: 6,
+        rate: 1e-2,
+        ..Options::default()
+    };
+    let report = train(
+        &mut network,
+        &data,
+        Some(&validation),
+        &options,
+        &mut silent,
+    )
+    .unwrap();
+    assert!(report.after.unwrap() > 0.8, "{report:?}");
+    let matrix = &network.layers[0].weights().unwrap().matrix;
+    assert!(matrix.iter().zip(&mask).all(|(w, m)| *m || *w == 0.0));
+    assert!(network.macs().unwrap() < (SIDE * SIDE * 24 / 3 + 240) as u64);
+}
+
+#[test]
+fn bad_options_and_data_are_refused() {
+    let (data, _) = data();
+    let mut n = network();
+    for options in [
+        Options {
+            rate: f32::NAN,
+            ..Options::default()
+        },
+        Options {
+            batch: 0,
+            ..Options::default()
+        },
+        Options {
+            l1: -1.0,
+            ..Options::default()
+        },
+        Options {
+            optimiser: Optimiser::Sgd { momentum: 1.0 },
+            ..Options::default()
+        },
+    ] {
+        let e = train(&mut n, &data, None, &options, &mut silent).unwrap_err();
+        assert!(matches!(e, Error::Option { .. }), "{e}");
+    }
+    n.input = vec![3];
+    assert!(train(&mut n, &data, None, &Options::default(), &mut silent).is_err());
+    let mut n = network();
+    let diverging = Options {
+        optimiser: Optimiser::Sgd { momentum: 0.9 },
+        rate: 1e30,
+        ..Options::default()
+    };
+    let e = train(&mut n, &data, None, &diverging, &mut silent).unwrap_err();
+    assert!(matches!(e, Error::NotFinite { .. }), "{e}");
+}
