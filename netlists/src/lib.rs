@@ -6,7 +6,8 @@
 //! * [`Netlist`]: topological, structurally hashed, gates XOR / AND / INV, named multi-bit ports;
 //!   it can only be made by a [`Builder`], so its invariants hold by construction;
 //! * [`eval`]: bit-sliced evaluation, 64 instances at a time, and evaluation on integers per port;
-//! * [`bristol`] and [`compact`]: the text format of the field and a small binary one.
+//! * [`bristol`] and [`compact`]: the text format of the field and a small binary one;
+//! * [`yosys`]: reader of the JSON netlists that Yosys writes.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ pub mod compact;
 pub mod error;
 pub mod eval;
 pub mod netlist;
+pub mod yosys;
 
 pub use builder::{Bit, Builder};
 pub use error::Error;
