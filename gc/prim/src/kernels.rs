@@ -9,6 +9,7 @@ mod portable;
 use std::sync::LazyLock;
 
 use crate::Block;
+use crate::halfgate::{Run, Step};
 
 /// AES under given round keys.
 pub(crate) struct Rounds {
@@ -27,6 +28,17 @@ pub struct Kernels {
     pub(crate) hash: fn(Block, u64, &mut [Block]),
     /// 128 rows of `⌈out.len() / 8⌉` bytes each.
     pub(crate) transpose: fn(&[&[u8]; 128], &mut [Block]),
+    /// Batch, Δ, steps, tables.
+    ///
+    /// # Safety
+    /// For `n` inputs and `m` slots, `inputs` holds `n·lanes` blocks and `slots` `m·lanes`; no step
+    /// names another wire; `tables` holds `16·lanes` bytes for each ciphertext of the steps.
+    pub(crate) garble: unsafe fn(&mut Run<'_>, Block, &[Step], &mut [u8]),
+    /// Batch, steps, tables.
+    ///
+    /// # Safety
+    /// As for `garble`.
+    pub(crate) evaluate: unsafe fn(&mut Run<'_>, &[Step], &[u8]),
 }
 
 impl Kernels {

@@ -8,6 +8,8 @@
 //! | [`Prg`] | seed to stream |
 //! | [`Tccr`], [`Tweak`] | the hash of garbling and of OT, re-keyed for every use |
 //! | [`transpose_128`] | bit matrices of OT extension |
+//! | [`halfgate`] | garbling and evaluating many instances side by side |
+//! | [`Lines`] | a buffer of blocks at cache-line boundaries |
 //! | [`kernels`] | which implementation runs; `PRIVET_KERNELS` forces one |
 //!
 //! Nothing here branches on, or indexes by, a secret.
@@ -16,7 +18,9 @@ mod aes128;
 mod block;
 mod delta;
 mod error;
+pub mod halfgate;
 pub mod kernels;
+mod lines;
 mod prg;
 mod tccr;
 mod transpose;
@@ -25,6 +29,7 @@ pub use aes128::Aes128;
 pub use block::Block;
 pub use delta::Delta;
 pub use error::Error;
+pub use lines::Lines;
 pub use prg::Prg;
 pub use tccr::{Tccr, Tweak};
 pub use transpose::transpose_128;

@@ -34,11 +34,21 @@ impl Tccr {
         Self::with_kernels(active(), session_secret)
     }
 
-    pub(crate) const fn with_kernels(kernels: &'static Kernels, session_secret: Block) -> Self {
+    /// The same with a kernel of the caller's choice, for comparisons.
+    #[must_use]
+    pub const fn with_kernels(kernels: &'static Kernels, session_secret: Block) -> Self {
         Self {
             session: session_secret,
             kernels,
         }
+    }
+
+    pub(crate) const fn kernels(&self) -> &'static Kernels {
+        self.kernels
+    }
+
+    pub(crate) const fn session(&self) -> Block {
+        self.session
     }
 
     /// `H(x, tweak)`.
