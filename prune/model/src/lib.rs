@@ -4,5 +4,6 @@
 
 pub mod float;
 pub mod graph;
+pub mod ops;
 pub mod preprocess;
 pub mod quant;

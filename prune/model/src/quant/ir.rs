@@ -169,14 +169,17 @@ pub struct Window {
     pub dilations: [usize; 2],
     /// Padding before (top, left).
     pub pads_before: [usize; 2],
-    /// Padding after (bottom, right); enlarged where ceil mode needs it.
+    /// Padding after (bottom, right), as declared: what a pool's last window covers beyond it in
+    /// ceil mode is no padding but absent.
     pub pads_after: [usize; 2],
 }
 
-/// A pooling window. Which cells a window covers at each position follows from the geometry alone.
+/// A pooling window. Which cells a window covers at each position follows from the geometry alone
+/// ([`Window::cells`], [`Window::counted`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {
-    /// Geometry; the output's extent is the tensor's shape (ceil mode is resolved when the graph is made).
+    /// Geometry; the output's extent is the tensor's shape: that of [`Window::output`], rounded down or
+    /// in ceil mode up.
     pub window: Window,
 }
 

@@ -1,0 +1,205 @@
+//! Fully connected layers and convolutions: `z = sum w*x + b mod 2^L`, L the ring of the result.
+//!
+//! The rounding constant of the truncation that follows is part of b. Single products are never
+//! truncated; the order of the sum is irrelevant. Padding cells are zeros.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "hot loops over buffers whose lengths the shape rules have fixed"
+)]
+
+use std::ops::Range;
+
+use privet_ring::Ring;
+
+use super::rule::{self, MAX_WEIGHT_BITS, MIN_WEIGHT_BITS, OpError};
+use crate::graph::Rounding;
+use crate::quant::ir::{Conv, Linear, Tensor, Window};
+
+/// Input `[in]`, result `[out]`, fraction bits add up.
+pub(crate) fn check_linear(
+    op: &Linear,
+    inputs: &[&Tensor],
+    output: &Tensor,
+) -> Result<u64, OpError> {
+    let input = rule::one(inputs)?;
+    rule::shape("operand", &[op.inputs], &input.shape)?;
+    rule::shape("result", &[op.outputs], &output.shape)?;
+    check_scales(input, op.weight_bits, op.weight_frac, output)?;
+    rule::work(&[op.inputs, op.outputs])
+}
+
+/// Input `[in_channels, H, W]`, result `[out_channels, H', W']`, fraction bits add up.
+pub(crate) fn check_conv(op: &Conv, inputs: &[&Tensor], output: &Tensor) -> Result<u64, OpError> {
+    let input = rule::one(inputs)?;
+    let [channels, height, width] = rule::image("operand", input)?;
+    rule::equal("input channels", op.in_channels, channels)?;
+    for (what, channels) in [
+        ("input channels by groups", op.in_channels),
+        ("output channels by groups", op.out_channels),
+    ] {
+        let rest = channels.checked_rem(op.groups).ok_or(OpError::Bounds {
+            what: "groups",
+            got: 0,
+        })?;
+        rule::equal(what, 0, rest)?;
+    }
+    let [oh, ow] = (op.window.output([height, width], Rounding::Floor)).map_err(OpError::Window)?;
+    let expected = [op.out_channels, oh, ow];
+    rule::shape("result", &expected, &output.shape)?;
+    check_scales(input, op.weight_bits, op.weight_frac, output)?;
+    conv_weights(op)?;
+    let [kh, kw] = op.window.kernel;
+    rule::work(&[op.out_channels, op.in_channels / op.groups, kh, kw, oh, ow])
+}
+
+/// Number of weights of a convolution.
+pub(crate) fn conv_weights(op: &Conv) -> Result<usize, OpError> {
+    let [kh, kw] = op.window.kernel;
+    let per_group = op.in_channels.checked_div(op.groups).ok_or(OpError::Size)?;
+    rule::product(&[op.out_channels, per_group, kh, kw])
+}
+
+fn check_scales(
+    input: &Tensor,
+    weight_bits: u32,
+    weight_frac: u32,
+    output: &Tensor,
+) -> Result<(), OpError> {
+    if !(MIN_WEIGHT_BITS..=MAX_WEIGHT_BITS).contains(&weight_bits) {
+        return Err(OpError::Bounds {
+            what: "weights' width",
+            got: weight_bits.into(),
+        });
+    }
+    let frac = input
+        .frac_bits
+        .checked_add(weight_frac)
+        .ok_or(OpError::Size)?;
+    rule::equal("fraction bits", frac, output.frac_bits)
+}
+
+/// One output per row of weights.
+pub(crate) fn linear(
+    op: &Linear,
+    weights: &[i32],
+    bias: &[i64],
+    x: &[i64],
+    ring: Ring,
+) -> Vec<i64> {
+    weights
+        .chunks_exact(op.inputs.max(1))
+        .zip(bias)
+        .map(|(row, &b)| {
+            let z = row.iter().zip(x).fold(b, |z, (&w, &x)| {
+                z.wrapping_add(i64::from(w).wrapping_mul(x))
+            });
+            ring.wrap(z)
+        })
+        .collect()
+}
+
+/// All output maps, tap by tap.
+pub(crate) fn conv(
+    op: &Conv,
+    weights: &[i32],
+    bias: &[i64],
+    input: &Tensor,
+    x: &[i64],
+    output: &Tensor,
+) -> Vec<i64> {
+    let (Ok([_, height, width]), Ok([_, oh, ow])) =
+        (rule::image("operand", input), rule::image("result", output))
+    else {
+        return Vec::new();
+    };
+    let map = Map::new(&op.window, [height, width], [oh, ow]);
+    let per_group = op.in_channels / op.groups;
+    let outs_per_group = op.out_channels / op.groups;
+    let taps = op.window.kernel[0] * op.window.kernel[1];
+    let mut z = vec![0i64; op.out_channels * oh * ow];
+    for (o, plane) in z.chunks_exact_mut(oh * ow).enumerate() {
+        plane.fill(bias[o]);
+        let first = (o / outs_per_group) * per_group;
+        for i in 0..per_group {
+            let source = &x[(first + i) * height * width..][..height * width];
+            let kernel = &weights[(o * per_group + i) * taps..][..taps];
+            map.accumulate(kernel, source, plane);
+        }
+        for z in plane {
+            *z = output.ring.wrap(*z);
+        }
+    }
+    z
+}
+
+/// Where each tap of a convolution reads, precomputed for all planes.
+struct Map {
+    /// Per tap: stretches of one plane and where their inputs begin.
+    taps: Vec<Vec<Stretch>>,
+    /// Distance between neighbouring inputs of a stretch.
+    step: usize,
+}
+
+/// Neighbouring outputs and the first of their inputs.
+struct Stretch {
+    outputs: Range<usize>,
+    input: usize,
+}
+
+/// Appends a stretch, to the last one where it continues that in outputs and inputs.
+fn push(stretches: &mut Vec<Stretch>, next: Stretch, step: usize) {
+    match stretches.last_mut() {
+        Some(last)
+            if last.outputs.end == next.outputs.start
+                && last.input + last.outputs.len() * step == next.input =>
+        {
+            last.outputs.end = next.outputs.end;
+        }
+        _ => stretches.push(next),
+    }
+}
+
+impl Map {
+    fn new(window: &Window, [height, width]: [usize; 2], [oh, ow]: [usize; 2]) -> Self {
+        let step = window.strides[1];
+        let mut taps = Vec::new();
+        for ky in 0..window.kernel[0] {
+            for kx in 0..window.kernel[1] {
+                let inside = |axis: usize, tap: usize, extent: usize| {
+                    move |&p: &usize| window.taps(axis, extent, p).contains(&tap)
+                };
+                let columns = || (0..ow).filter(inside(1, kx, width));
+                let mut stretches: Vec<Stretch> = Vec::new();
+                if let (Some(from), Some(to)) = (columns().next(), columns().next_back()) {
+                    for row in (0..oh).filter(inside(0, ky, height)) {
+                        let input = window.index(0, row, ky) * width + window.index(1, from, kx);
+                        let outputs = row * ow + from..row * ow + to + 1;
+                        push(&mut stretches, Stretch { outputs, input }, step);
+                    }
+                }
+                taps.push(stretches);
+            }
+        }
+        Self { taps, step }
+    }
+
+    fn accumulate(&self, kernel: &[i32], source: &[i64], plane: &mut [i64]) {
+        for (&w, stretches) in kernel.iter().zip(&self.taps) {
+            let w = i64::from(w);
+            for stretch in stretches {
+                let outputs = &mut plane[stretch.outputs.clone()];
+                let inputs = &source[stretch.input..];
+                if self.step == 1 {
+                    for (z, &x) in outputs.iter_mut().zip(inputs) {
+                        *z = z.wrapping_add(w.wrapping_mul(x));
+                    }
+                } else {
+                    for (z, &x) in outputs.iter_mut().zip(inputs.iter().step_by(self.step)) {
+                        *z = z.wrapping_add(w.wrapping_mul(x));
+                    }
+                }
+            }
+        }
+    }
+}
