@@ -5,6 +5,7 @@
 //!
 //! * [`Netlist`]: topological, structurally hashed, gates XOR / AND / INV, named multi-bit ports;
 //!   it can only be made by a [`Builder`], so its invariants hold by construction;
+//! * [`generate`]: the blocks at any width; [`dot`] is the arithmetic around the dot product;
 //! * [`eval`]: bit-sliced evaluation, 64 instances at a time, and evaluation on integers per port;
 //! * [`bristol`] and [`compact`]: the text format of the field and a small binary one;
 //! * [`yosys`]: reader of the JSON netlists that Yosys writes.
@@ -13,12 +14,18 @@
 
 pub mod bristol;
 pub mod builder;
+pub mod columns;
 pub mod compact;
+pub mod dot;
 pub mod error;
 pub mod eval;
+pub mod generate;
+pub mod meaning;
 pub mod netlist;
+mod word;
 pub mod yosys;
 
 pub use builder::{Bit, Builder};
+pub use columns::Columns;
 pub use error::Error;
 pub use netlist::{Counts, Gate, Netlist, OutputBit, Port};

@@ -1,0 +1,42 @@
+//! The blocks at any width, made to have few ANDs.
+//!
+//! Every function returns a whole netlist with named ports; the ports, the meaning and the budget
+//! of each block stand in the [catalogue](crate::catalogue). Errors are [`Error::Parameter`] for
+//! widths or counts a block does not exist for.
+
+mod arithmetic;
+mod divide;
+mod dot;
+mod select;
+
+pub use arithmetic::{abs, add, cmp, cmp_unsigned, eq, neg, sub};
+pub use divide::{DivConst, MAX_DIVISOR, avg_pool, div_const};
+pub use dot::{Dot, Sum, dot, dot_standalone, sum};
+pub use select::{argmax, clamp, index_bits, max, max_pool, min, mux, relu};
+
+use crate::error::Error;
+
+/// Widest word of a block.
+pub const MAX_BITS: u32 = 64;
+
+/// Checks that a parameter is within its range.
+pub(crate) fn within(
+    block: &'static str,
+    what: &str,
+    value: u64,
+    range: std::ops::RangeInclusive<u64>,
+) -> Result<(), Error> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (low, high) = (range.start(), range.end());
+    Err(Error::Parameter {
+        block,
+        reason: format!("{what} is {value}, not in {low}..={high}"),
+    })
+}
+
+/// Checks the width of a word.
+pub(crate) fn width(block: &'static str, bits: u32) -> Result<(), Error> {
+    within(block, "width", u64::from(bits), 1..=u64::from(MAX_BITS))
+}

@@ -1,0 +1,52 @@
+//! What the blocks compute, as plain functions on integers, independent of any gate.
+//!
+//! Signed arguments are two's complement numbers of the stated width, given and returned as `i64`.
+
+use crate::eval::{mask, signed};
+
+/// The value reduced to `bits` and read as signed.
+#[must_use]
+pub fn wrap(value: i128, bits: u32) -> i64 {
+    let low = u64::try_from(value.cast_unsigned() & u128::from(u64::MAX)).unwrap_or(0);
+    signed(low, bits)
+}
+
+/// `floor((s + floor(d/2)) / d)` for `d >= 1`.
+#[must_use]
+pub fn div_const(s: i64, d: u64) -> i64 {
+    let d = i128::from(d.max(1));
+    wrap((i128::from(s) + d / 2).div_euclid(d), 64)
+}
+
+/// `max(z, 0)`.
+#[must_use]
+pub fn relu(z: i64) -> i64 {
+    z.max(0)
+}
+
+/// Index of the greatest value, the lowest index among equals; 0 for no values.
+#[must_use]
+pub fn argmax(values: &[i64]) -> usize {
+    let better = |best: (usize, Option<i64>), (i, &v): (usize, &i64)| match best.1 {
+        Some(top) if top >= v => best,
+        _ => (i, Some(v)),
+    };
+    values.iter().enumerate().fold((0, None), better).0
+}
+
+/// The dot product chunk: `acc + Σ_j Σ_i 2^i·u_ji mod 2^(ring_bits + 1)`, where `u_ji` is `a_j`
+/// with every bit flipped where bit `i` of `digits_j` is 1, its top bit flipped once more, as an
+/// unsigned number of `a_bits`.
+#[must_use]
+pub fn dot(acc: u64, a: &[i64], digits: &[u64], a_bits: u32, w_bits: u32, ring_bits: u32) -> u64 {
+    let mut sum = acc;
+    for (&a, &digits) in a.iter().zip(digits) {
+        for i in 0..w_bits {
+            let flipped = if digits >> i & 1 == 1 { !a } else { a };
+            let offset = i128::from(wrap(flipped.into(), a_bits)) + (1i128 << (a_bits - 1));
+            let row = u64::try_from(offset).unwrap_or(0);
+            sum = sum.wrapping_add(row << i);
+        }
+    }
+    sum & mask(ring_bits + 1)
+}
