@@ -1,0 +1,7 @@
+//! Protocols between two threads over a session in memory.
+
+mod it {
+    mod conformance;
+    mod costs;
+    mod transfers;
+}
