@@ -25,7 +25,9 @@ impl Aes128 {
         Self::with_kernels(active(), key)
     }
 
-    pub(crate) fn with_kernels(kernels: &'static Kernels, key: Block) -> Self {
+    /// The same with a kernel of the caller's choice, for comparisons.
+    #[must_use]
+    pub fn with_kernels(kernels: &'static Kernels, key: Block) -> Self {
         Self(kernels.rounds.as_ref().map_or_else(
             || Schedule::Portable(Box::new(aes::Aes128::new(&Array(key.to_bytes())))),
             |rounds| Schedule::Expanded(rounds, (rounds.expand)(key)),

@@ -5,6 +5,8 @@
 //! forces one. A name that this machine does not know or cannot run is passed over.
 
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use std::sync::LazyLock;
 
@@ -42,7 +44,7 @@ pub struct Kernels {
 }
 
 impl Kernels {
-    /// `portable`, `aesni` or `vaes`.
+    /// `portable`, `aesni`, `vaes256` or `vaes`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
@@ -55,7 +57,19 @@ impl std::fmt::Debug for Kernels {
     }
 }
 
-static AVAILABLE: LazyLock<Vec<&'static Kernels>> = LazyLock::new(|| vec![&portable::KERNELS]);
+static AVAILABLE: LazyLock<Vec<&'static Kernels>> = LazyLock::new(|| {
+    let mut list = vec![&portable::KERNELS];
+    #[cfg(target_arch = "x86_64")]
+    {
+        let found = [
+            x86::aesni::kernels(),
+            x86::vaes256::kernels(),
+            x86::vaes::kernels(),
+        ];
+        list.extend(found.into_iter().flatten());
+    }
+    list
+});
 
 static ACTIVE: LazyLock<&'static Kernels> = LazyLock::new(|| {
     let wish = std::env::var("PRIVET_KERNELS").unwrap_or_default();
