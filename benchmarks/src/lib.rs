@@ -1,3 +1,13 @@
 //! End-to-end and kernel benchmarks with machine-readable rows.
+//!
+//! A benchmark returns a [`Table`]: what was measured, where, at which commit, and one JSON object
+//! per row. Rates are per second, sizes in bytes (application bytes at the channel), flights one-way.
 
 #![forbid(unsafe_code)]
+
+pub mod deepsecure;
+pub mod machine;
+pub mod pair;
+pub mod table;
+
+pub use table::Table;
