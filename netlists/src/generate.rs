@@ -4,14 +4,20 @@
 //! of each block stand in the [catalogue](crate::catalogue). Errors are [`Error::Parameter`] for
 //! widths or counts a block does not exist for.
 
+mod activation;
 mod arithmetic;
 mod divide;
 mod dot;
+mod modular;
+mod rank;
 mod select;
 
+pub use activation::{sigmoid, tanh};
 pub use arithmetic::{abs, add, cmp, cmp_unsigned, eq, neg, sub};
 pub use divide::{DivConst, MAX_DIVISOR, avg_pool, div_const};
 pub use dot::{Dot, Sum, dot, dot_standalone, sum};
+pub use modular::{modular_clip, modular_max_pool};
+pub use rank::top_k;
 pub use select::{argmax, clamp, index_bits, max, max_pool, min, mux, relu};
 
 use crate::error::Error;
