@@ -6,12 +6,14 @@
 //! * [`Netlist`]: topological, structurally hashed, gates XOR / AND / INV, named multi-bit ports;
 //!   it can only be made by a [`Builder`], so its invariants hold by construction;
 //! * [`generate`]: the blocks at any width; [`dot`] is the arithmetic around the dot product;
+//! * [`activation`]: tables of sigmoid and tanh; [`meaning`]: what the blocks compute, without gates;
 //! * [`eval`]: bit-sliced evaluation, 64 instances at a time, and evaluation on integers per port;
 //! * [`bristol`] and [`compact`]: the text format of the field and a small binary one;
 //! * [`yosys`]: reader of the JSON netlists that Yosys writes.
 
 #![forbid(unsafe_code)]
 
+pub mod activation;
 pub mod bristol;
 pub mod builder;
 pub mod columns;

@@ -2,6 +2,8 @@
 //!
 //! Signed arguments are two's complement numbers of the stated width, given and returned as `i64`.
 
+use crate::activation::{Function, Table};
+use crate::error::Error;
 use crate::eval::{mask, signed};
 
 /// The value reduced to `bits` and read as signed.
@@ -49,4 +51,22 @@ pub fn dot(acc: u64, a: &[i64], digits: &[u64], a_bits: u32, w_bits: u32, ring_b
         }
     }
     sum & mask(ring_bits + 1)
+}
+
+/// Sigmoid by its table, input and output of `bits` bits with `frac` behind the point.
+///
+/// # Errors
+///
+/// As [`Table::new`](crate::activation::Table::new).
+pub fn sigmoid(x: i64, bits: u32, frac: u32) -> Result<i64, Error> {
+    Ok(Table::new(Function::Sigmoid, bits, frac)?.apply(x))
+}
+
+/// Tanh by its table, input and output of `bits` bits with `frac` behind the point.
+///
+/// # Errors
+///
+/// As [`Table::new`](crate::activation::Table::new).
+pub fn tanh(x: i64, bits: u32, frac: u32) -> Result<i64, Error> {
+    Ok(Table::new(Function::Tanh, bits, frac)?.apply(x))
 }

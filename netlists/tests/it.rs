@@ -1,6 +1,9 @@
 //! Integration tests of the netlist crate.
 
 #[cfg(test)]
+#[path = "it/activation.rs"]
+mod activation;
+#[cfg(test)]
 #[path = "it/blocks.rs"]
 mod blocks;
 #[cfg(test)]
