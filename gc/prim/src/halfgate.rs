@@ -36,11 +36,15 @@ impl Wire {
         Self(index & !Self::INPUT)
     }
 
-    pub(crate) const fn is_input(self) -> bool {
+    /// Is it an input?
+    #[must_use]
+    pub const fn is_input(self) -> bool {
         self.0 & Self::INPUT != 0
     }
 
-    pub(crate) const fn index(self) -> usize {
+    /// Number of the input or slot.
+    #[must_use]
+    pub const fn index(self) -> usize {
         (self.0 & !Self::INPUT) as usize
     }
 }
