@@ -62,10 +62,10 @@ pub enum Error {
         reason: String,
     },
     /// The caller asked to stop.
-    #[error("stopped on request after epoch {epoch}")]
+    #[error("stopped on request ({stage})")]
     Stopped {
-        /// Epochs that were completed.
-        epoch: usize,
+        /// What was being done.
+        stage: String,
     },
 }
 

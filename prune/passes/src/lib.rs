@@ -6,10 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod compact;
 pub mod data;
 pub mod digits;
 pub mod error;
 pub mod network;
+pub mod project;
+pub mod prune;
+pub mod report;
 pub mod rng;
 pub mod train;
 

@@ -17,6 +17,7 @@ use crate::data::Dataset;
 use crate::error::Error;
 use crate::rng::Rng;
 
+pub(crate) use activation::sigmoid;
 pub use conv::Conv;
 pub use pass::{Gradient, Mode, RangePenalty};
 pub use pool::Pool;
@@ -239,22 +240,27 @@ impl Network {
     /// [`Error::Shape`] if a layer does not fit.
     pub fn macs(&self) -> Result<u64, Error> {
         let shapes = self.shapes()?;
-        let mut macs = 0;
-        for (layer, output) in self.layers.iter().zip(shapes.iter().skip(1)) {
-            let positions: usize = match layer {
-                Layer::Conv(_) => output.iter().skip(1).product(),
-                Layer::Linear(_)
-                | Layer::Relu
-                | Layer::Sigmoid
-                | Layer::Tanh
-                | Layer::MaxPool(_)
-                | Layer::AvgPool(_)
-                | Layer::Reshape(_)
-                | Layer::Dropout(_) => 1,
-            };
-            macs += layer.weights().map_or(0, |w| w.alive() as u64) * positions as u64;
-        }
-        Ok(macs)
+        let outputs = shapes.iter().skip(1).enumerate();
+        Ok(outputs.map(|(i, output)| self.layer_macs(i, output)).sum())
+    }
+
+    /// The multiplications of one layer, whose output has that shape.
+    pub(crate) fn layer_macs(&self, index: usize, output: &[usize]) -> u64 {
+        let Some(layer) = self.layers.get(index) else {
+            return 0;
+        };
+        let positions: usize = match layer {
+            Layer::Conv(_) => output.iter().skip(1).product(),
+            Layer::Linear(_)
+            | Layer::Relu
+            | Layer::Sigmoid
+            | Layer::Tanh
+            | Layer::MaxPool(_)
+            | Layer::AvgPool(_)
+            | Layer::Reshape(_)
+            | Layer::Dropout(_) => 1,
+        };
+        layer.weights().map_or(0, |w| w.alive() as u64) * positions as u64
     }
 
     /// Checks that the data fits the network.

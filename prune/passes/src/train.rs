@@ -3,6 +3,7 @@
 //! A batch is cut into a fixed number of shards whose gradients are added in a fixed order, so the
 //! result depends on the seed and the kind of machine, never on the number of threads.
 
+pub mod checkpoint;
 mod gradient;
 mod optimiser;
 pub mod qat;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::network::RangePenalty;
 pub use gradient::{Probe, loss};
 pub use optimiser::{Optimiser, Schedule};
-pub use run::train;
+pub use run::{train, train_resumable};
 
 use crate::error::{Error, check_option};
 

@@ -1,7 +1,14 @@
 //! Integration tests of the passes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
 mod it {
     mod gradients;
     mod graph;
+    mod pruning;
     mod training;
 }

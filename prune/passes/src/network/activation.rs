@@ -3,7 +3,7 @@
 use ndarray::{Array2, Zip};
 
 /// 1 / (1 + e^-x).
-pub(super) fn sigmoid(x: f32) -> f32 {
+pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 

@@ -1,7 +1,11 @@
 //! The training loop.
 
 use std::borrow::Cow;
+use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::{self, Key};
 use super::optimiser::State;
 use super::{Control, Epoch, Options, Report, gradient};
 use crate::data::Dataset;
@@ -22,24 +26,49 @@ pub fn train(
     options: &Options,
     progress: &mut dyn FnMut(&Epoch) -> Control,
 ) -> Result<Report, Error> {
-    options.check()?;
-    network.check(data)?;
-    let mut run = Run::new(network, validation, options)?;
-    while run.done < options.epochs && !run.is_stale() {
-        let epoch = run.epoch(data)?;
-        if progress(&epoch) == Control::Stop {
-            break;
+    Run::new(network, data, validation, options)?.finish(network, None, progress)
+}
+
+/// As [`train`]; the run is written to `checkpoint` after every epoch and continues from there if the
+/// file exists. The result is the same as of a run that was never interrupted.
+///
+/// # Errors
+/// As [`train`]; [`Error::Checkpoint`] if the file is damaged or belongs to another run.
+pub fn train_resumable(
+    network: &mut Network,
+    data: &Dataset,
+    validation: Option<&Dataset>,
+    options: &Options,
+    path: &Path,
+    progress: &mut dyn FnMut(&Epoch) -> Control,
+) -> Result<Report, Error> {
+    let key = Key::new(&(&*network, options), &[Some(data), validation])?;
+    let mut run = Run::new(network, data, validation, options)?;
+    if let Some(saved) = checkpoint::load::<Progress>(path, key)? {
+        if !saved.state.fits(network) {
+            let reason = "its network has another form".to_owned();
+            return Err(Error::Checkpoint {
+                path: path.to_owned(),
+                reason,
+            });
         }
+        run.at = saved;
     }
-    *network = run.best;
-    Ok(run.report)
+    run.finish(network, Some((path, key)), progress)
 }
 
 /// A run between two epochs.
 struct Run<'a> {
     options: &'a Options,
+    data: &'a Dataset,
     validation: Option<&'a Dataset>,
     shapes: Vec<Vec<usize>>,
+    at: Progress,
+}
+
+/// What changes from epoch to epoch.
+#[derive(Serialize, Deserialize)]
+struct Progress {
     network: Network,
     state: State,
     best: Network,
@@ -50,33 +79,59 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(
         network: &Network,
+        data: &'a Dataset,
         validation: Option<&'a Dataset>,
         options: &'a Options,
     ) -> Result<Self, Error> {
+        options.check()?;
+        network.check(data)?;
         let mut network = network.clone();
         for layer in &mut network.layers {
             if let Some(w) = layer.weights_mut() {
                 w.apply_mask();
             }
         }
+        let report = Report {
+            before: None,
+            best: 0,
+            after: None,
+            epochs: vec![],
+        };
         let mut run = Self {
             options,
+            data,
             validation,
             shapes: network.shapes()?,
-            state: State::new(&network),
-            best: network.clone(),
-            network,
-            done: 0,
-            report: Report {
-                before: None,
-                best: 0,
-                after: None,
-                epochs: vec![],
+            at: Progress {
+                state: State::new(&network),
+                best: network.clone(),
+                network,
+                done: 0,
+                report,
             },
         };
-        run.report.before = run.validate()?;
-        run.report.after = run.report.before;
+        run.at.report.before = run.validate()?;
+        run.at.report.after = run.at.report.before;
         Ok(run)
+    }
+
+    fn finish(
+        mut self,
+        network: &mut Network,
+        checkpoint: Option<(&Path, Key)>,
+        progress: &mut dyn FnMut(&Epoch) -> Control,
+    ) -> Result<Report, Error> {
+        while self.at.done < self.options.epochs && !self.is_stale() {
+            let epoch = self.epoch()?;
+            if let Some((path, key)) = checkpoint {
+                checkpoint::save(path, key, &self.at)?;
+            }
+            if progress(&epoch) == Control::Stop {
+                break;
+            }
+        }
+        *network = self.at.best;
+        Ok(self.at.report)
     }
 
     fn mode(&self, training: bool) -> Mode<'a> {
@@ -92,8 +147,8 @@ impl<'a> Run<'a> {
         self.options
             .formats
             .as_ref()
-            .map_or(Cow::Borrowed(&self.network), |f| {
-                Cow::Owned(f.round_weights(&self.network))
+            .map_or(Cow::Borrowed(&self.at.network), |f| {
+                Cow::Owned(f.round_weights(&self.at.network))
             })
     }
 
@@ -107,19 +162,19 @@ impl<'a> Run<'a> {
     fn is_stale(&self) -> bool {
         self.options
             .patience
-            .is_some_and(|p| self.done >= self.report.best + p.max(1))
+            .is_some_and(|p| self.at.done >= self.at.report.best + p.max(1))
     }
 
-    fn epoch(&mut self, data: &Dataset) -> Result<Epoch, Error> {
-        let mut order: Vec<usize> = (0..data.len()).collect();
-        Rng::new(self.options.seed, 0x4550_0000 + self.done as u64).shuffle(&mut order);
+    fn epoch(&mut self) -> Result<Epoch, Error> {
+        let mut order: Vec<usize> = (0..self.data.len()).collect();
+        Rng::new(self.options.seed, 0x4550_0000 + self.at.done as u64).shuffle(&mut order);
         let batches = order.len().div_ceil(self.options.batch) as u64;
         let steps = batches * self.options.epochs as u64;
         let mode = self.mode(true);
         let (mut loss, mut right) = (0.0, 0);
         for rows in order.chunks(self.options.batch) {
-            let batch = data.select(rows);
-            let step = self.state.steps;
+            let batch = self.data.select(rows);
+            let step = self.at.state.steps;
             let result = gradient::batch(
                 &self.effective(),
                 &self.shapes,
@@ -133,29 +188,30 @@ impl<'a> Run<'a> {
                     what: "the loss".to_owned(),
                     place: format!(
                         "epoch {}, step {step}: a lower rate may help",
-                        self.done + 1
+                        self.at.done + 1
                     ),
                 });
             }
             let rate = self.options.rate * self.options.schedule.factor(step, steps);
-            self.state
-                .step(&mut self.network, &result.gradients, self.options, rate);
+            self.at
+                .state
+                .step(&mut self.at.network, &result.gradients, self.options, rate);
             loss += result.loss * rows.len() as f64;
             right += result.right;
         }
-        self.done += 1;
+        self.at.done += 1;
         let epoch = Epoch {
-            epoch: self.done,
+            epoch: self.at.done,
             loss: loss / order.len() as f64,
             train_accuracy: right as f64 / order.len() as f64,
             validation_accuracy: self.validate()?,
         };
-        if epoch.validation_accuracy.is_none() || epoch.validation_accuracy > self.report.after {
-            self.best = self.network.clone();
-            self.report.best = self.done;
-            self.report.after = epoch.validation_accuracy;
+        if epoch.validation_accuracy.is_none() || epoch.validation_accuracy > self.at.report.after {
+            self.at.best = self.at.network.clone();
+            self.at.report.best = self.at.done;
+            self.at.report.after = epoch.validation_accuracy;
         }
-        self.report.epochs.push(epoch);
+        self.at.report.epochs.push(epoch);
         Ok(epoch)
     }
 }

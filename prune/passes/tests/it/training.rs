@@ -4,7 +4,7 @@ use privet_passes::digits::{self, SIDE};
 use privet_passes::error::Error;
 use privet_passes::network::Layer;
 use privet_passes::rng::Rng;
-use privet_passes::train::{Control, Optimiser, Options, train};
+use privet_passes::train::{Control, Optimiser, Options, train, train_resumable};
 use privet_passes::{Dataset, Network};
 
 fn network() -> Network {
@@ -186,4 +186,66 @@ fn bad_options_and_data_are_refused() {
     };
     let e = train(&mut n, &data, None, &diverging, &mut silent).unwrap_err();
     assert!(matches!(e, Error::NotFinite { .. }), "{e}");
+}
+
+#[test]
+fn an_interrupted_run_ends_as_an_uninterrupted_one() {
+    let (data, validation) = data();
+    let folder = std::env::temp_dir().join(format!("privet-passes-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("run");
+    let options = Options {
+        epochs: 4,
+        ..Options::default()
+    };
+    let mut whole = network();
+    let report = train(&mut whole, &data, Some(&validation), &options, &mut silent).unwrap();
+    let resume = |options: &Options, stop: usize| {
+        let mut n = network();
+        let mut heard = vec![];
+        let result = train_resumable(&mut n, &data, Some(&validation), options, &path, &mut |e| {
+            heard.push(e.epoch);
+            if e.epoch == stop {
+                Control::Stop
+            } else {
+                Control::Continue
+            }
+        });
+        (n, result, heard)
+    };
+    assert_eq!(resume(&options, 2).2, [1, 2]);
+    let (resumed, second, heard) = resume(&options, 0);
+    assert_eq!(heard, [3, 4]);
+    assert_eq!((resumed, second.unwrap()), (whole.clone(), report));
+    // A finished run is not run again.
+    let (again, _, heard) = resume(&options, 0);
+    assert_eq!((again, heard.len()), (whole, 0));
+    // Another run's file and a damaged one are refused.
+    let other = Options {
+        seed: 9,
+        ..options.clone()
+    };
+    let e = resume(&other, 0).1.unwrap_err();
+    assert!(e.to_string().contains("other settings"), "{e}");
+    let good = std::fs::read(&path).unwrap();
+    for (at, say) in [
+        (0, "not a checkpoint"),
+        (20, "other settings"),
+        (200, "damaged"),
+    ] {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        std::fs::write(&path, bad).unwrap();
+        let e = resume(&options, 0).1.unwrap_err();
+        assert!(e.to_string().contains(say), "{e}");
+    }
+    std::fs::write(&path, &good[..40]).unwrap();
+    assert!(
+        resume(&options, 0)
+            .1
+            .unwrap_err()
+            .to_string()
+            .contains("truncated")
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
 }

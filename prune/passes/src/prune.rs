@@ -1,0 +1,152 @@
+//! Pruning: drops the weights, or whole neurons and channels, that matter least; trains on; repeats.
+//!
+//! [Han et al. 2015], as DeepSecure's second off-line step; the gradual schedule is [Zhu, Gupta 2017]'s.
+
+mod mask;
+mod units;
+
+use serde::{Deserialize, Serialize};
+
+use crate::compact::compact;
+use crate::data::Split;
+use crate::error::{Error, check_option};
+use crate::network::Network;
+use crate::report::{CostModel, Event, Listener, Measure, PassReport};
+use crate::train::{Control, Options as TrainOptions, train};
+
+/// What is dropped at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Granularity {
+    /// Single weights: the sparsity map becomes public.
+    Weights,
+    /// Neurons and channels: the network becomes smaller and stays dense.
+    Units,
+}
+
+/// Among which weights the least important are sought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// In each layer the same share.
+    Layer,
+    /// One threshold for the magnitudes of all layers.
+    Global,
+    /// One threshold for magnitudes relative to what is left of the layer [Lee et al. 2021, LAMP]:
+    /// no layer is emptied while others are dense.
+    Relative,
+}
+
+/// How to prune.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Share of the weights (or units) that is dropped in the end, counted over the layers pruned.
+    pub sparsity: f64,
+    /// What is dropped at a time.
+    pub granularity: Granularity,
+    /// Among which the least important are sought.
+    pub scope: Scope,
+    /// In how many steps, with training behind each.
+    pub steps: usize,
+    /// Layers (by index) that stay as they are.
+    pub keep: Vec<usize>,
+    /// Most validation accuracy that may be lost: the last network within it is returned.
+    pub max_drop: Option<f64>,
+    /// Training behind each step.
+    pub retrain: TrainOptions,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            sparsity: 0.9,
+            granularity: Granularity::Weights,
+            scope: Scope::Relative,
+            steps: 5,
+            keep: vec![],
+            max_drop: None,
+            retrain: TrainOptions {
+                epochs: 4,
+                ..TrainOptions::default()
+            },
+        }
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), Error> {
+        let s = self.sparsity;
+        check_option("sparsity", s, (0.0..1.0).contains(&s), "in [0, 1)")?;
+        check_option("steps", self.steps as f64, self.steps > 0, "1 or more")?;
+        self.max_drop.map_or(Ok(()), |d| {
+            check_option("max drop", d, d >= 0.0, "0 or more")
+        })
+    }
+
+    /// Share that is dropped after step `step` of 1..=steps: most in the first steps.
+    fn share(&self, step: usize) -> f64 {
+        let left = 1.0 - step as f64 / self.steps as f64;
+        self.sparsity * (1.0 - left.powi(3))
+    }
+}
+
+/// Prunes `network` in place.
+///
+/// # Errors
+/// [`Error::Option`] for options out of range, those of training, [`Error::Stopped`] on request (the
+/// network is then unchanged).
+pub fn prune(
+    network: &mut Network,
+    split: &Split,
+    options: &Options,
+    model: &dyn CostModel,
+    progress: &mut dyn FnMut(&Event) -> Control,
+) -> Result<PassReport, Error> {
+    options.check()?;
+    let mut listener = Listener::new(progress);
+    let before = Measure::of(network, &split.validation, None, model)?;
+    let mut best: Option<(Network, f64)> = None;
+    let mut current = network.clone();
+    let units = units::count(&current, &options.keep);
+    for step in 1..=options.steps {
+        let share = options.share(step);
+        let at = |s: usize| s as f64 / options.steps as f64;
+        let stage = format!("{:.1} % dropped", 100.0 * share);
+        listener.stage(stage, at(step - 1), at(step))?;
+        match options.granularity {
+            Granularity::Weights => mask::drop(&mut current, share, options.scope, &options.keep),
+            Granularity::Units => {
+                units::drop(&mut current, share, &units, options.scope, &options.keep);
+                compact(&mut current)?;
+            }
+        }
+        let retrain = TrainOptions {
+            seed: options.retrain.seed + step as u64,
+            ..options.retrain.clone()
+        };
+        let validation = Some(&split.validation);
+        train(&mut current, &split.train, validation, &retrain, &mut |e| {
+            listener.epoch(e, retrain.epochs)
+        })?;
+        listener.check()?;
+        let accuracy = current.accuracy(&split.validation)?;
+        if options
+            .max_drop
+            .is_some_and(|d| accuracy < before.accuracy - d)
+        {
+            break;
+        }
+        best = Some((current.clone(), share));
+    }
+    let reached = best.as_ref().map_or(0.0, |(_, share)| *share);
+    if let Some((found, _)) = best {
+        *network = found;
+    }
+    let what = match options.granularity {
+        Granularity::Weights => "weights",
+        Granularity::Units => "units",
+    };
+    Ok(PassReport {
+        pass: format!("prune {:.1} % of the {what}", 100.0 * reached),
+        before,
+        after: Measure::of(network, &split.validation, None, model)?,
+    })
+}
