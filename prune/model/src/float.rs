@@ -3,7 +3,7 @@
 //! It is the reference for accuracy and the source of calibrated ranges; nothing exact depends on it.
 
 mod conv;
-mod layout;
+pub(crate) mod layout;
 mod pool;
 
 use crate::graph::{Affine, Graph, Linear, Node, Op, Per, ValueId};
@@ -221,7 +221,13 @@ fn linear(layer: &Linear, x: &[f32]) -> Option<Vec<f32>> {
         return None;
     }
     let product = weights.dot(&ArrayView1::from(x));
-    Some(product.iter().zip(&layer.bias).map(|(y, b)| y + b).collect())
+    Some(
+        product
+            .iter()
+            .zip(&layer.bias)
+            .map(|(y, b)| y + b)
+            .collect(),
+    )
 }
 
 fn affine(constants: &Affine, x: &mut [f32], shape: &[usize]) {

@@ -4,6 +4,8 @@
 
 pub mod float;
 pub mod graph;
+pub mod onnx;
 pub mod ops;
 pub mod preprocess;
 pub mod quant;
+pub mod readers;

@@ -15,12 +15,7 @@ use crate::graph::{Conv, Window};
 const BLOCK: usize = 1 << 18;
 
 /// `[out_channels, oh, ow]` from `[in_channels, h, w]`; `None` if the extents do not fit.
-pub(super) fn conv(
-    layer: &Conv,
-    x: &[f32],
-    input: &[usize],
-    output: &[usize],
-) -> Option<Vec<f32>> {
+pub(super) fn conv(layer: &Conv, x: &[f32], input: &[usize], output: &[usize]) -> Option<Vec<f32>> {
     let (&[channels, h, w], &[out_channels, oh, ow]) = (input, output) else {
         return None;
     };
@@ -53,7 +48,8 @@ pub(super) fn conv(
             let columns = &mut columns[..taps * width];
             gather(&layer.window, image, [ic, h, w], block.clone(), ow, columns);
             let columns = ArrayView2::from_shape((taps, width), columns).ok()?;
-            let mut target = result.slice_axis_mut(Axis(1), Slice::from(start * ow..block.end * ow));
+            let mut target =
+                result.slice_axis_mut(Axis(1), Slice::from(start * ow..block.end * ow));
             general_mat_mul(1.0, &weights, &columns, 0.0, &mut target);
         }
     }
@@ -84,7 +80,11 @@ fn gather(
     let [kh, kw] = window.kernel;
     let width = block.len() * ow;
     columns.fill(0.0);
-    for (row, target) in columns.chunks_mut(width).enumerate().take(channels * kh * kw) {
+    for (row, target) in columns
+        .chunks_mut(width)
+        .enumerate()
+        .take(channels * kh * kw)
+    {
         let (c, i, j) = (row / (kh * kw), row / kw % kh, row % kw);
         let plane = &image[c * h * w..(c + 1) * h * w];
         for (oy, line) in block.clone().zip(target.chunks_mut(ow)) {

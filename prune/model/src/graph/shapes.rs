@@ -199,7 +199,7 @@ fn pool(pool: &Pool, x: &[usize]) -> Result<Vec<usize>, String> {
     let [oh, ow] = pool.output;
     for (axis, (&out, bounds)) in pool.output.iter().zip(floor.iter().zip(&ceil)).enumerate() {
         let (&a, &b) = bounds;
-        if out == 0 || out > a.max(b) {
+        if out < a.min(b) || out > a.max(b) {
             return Err(format!("{out} windows along axis {axis} do not exist"));
         }
         pool.window

@@ -1,0 +1,6 @@
+//! Integration tests.
+
+#[cfg(test)]
+mod data;
+#[cfg(test)]
+mod float_models;
