@@ -7,6 +7,7 @@
 //! | [`rcot`] | the interfaces that consumers are written against |
 //! | [`derandomise`] | chosen choices from random ones |
 //! | [`rot`], [`chosen`] | random OT by hashing, chosen OT on top |
+//! | [`silent`] | random correlated OT with almost no communication: Ferret |
 //! | [`ideal`] | the functionalities themselves, as in the proofs |
 //! | `laws` (feature) | what every implementation must satisfy, as test macros |
 //!
@@ -28,6 +29,7 @@ pub mod laws;
 mod pprf;
 pub mod rcot;
 pub mod rot;
+pub mod silent;
 pub mod tweaks;
 
 pub use error::{ApiMisuse, Error, PeerMisbehaved};

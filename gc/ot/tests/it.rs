@@ -3,5 +3,6 @@
 mod it {
     mod conformance;
     mod costs;
+    mod silent;
     mod transfers;
 }

@@ -1,6 +1,7 @@
 //! Every implementation obeys the laws; the ideal functionality comes first.
 
 use privet_ot::rcot::{ExtensionReceiver, ExtensionSender};
+use privet_ot::silent::{self, Parameters};
 use privet_ot::{cot, cot_laws, derandomise, ideal, rcot_laws};
 use privet_prim::{Block, Delta};
 
@@ -55,4 +56,27 @@ cot_laws!(
     |ch| Ok(derandomise::Receiver(ExtensionReceiver::new(
         cot::Receiver::setup(ch)?
     )))
+);
+
+rcot_laws!(
+    silent_17,
+    |ch| silent::Sender::setup(ch, delta(), Parameters::Secret17),
+    |ch| silent::Receiver::setup(ch, Parameters::Secret17)
+);
+rcot_laws!(
+    silent_19,
+    |ch| silent::Sender::setup(ch, Delta::random(), Parameters::Secret19),
+    |ch| silent::Receiver::setup(ch, Parameters::Secret19)
+);
+cot_laws!(
+    silent_derandomised,
+    |ch| Ok(derandomise::Sender(silent::Sender::setup(
+        ch,
+        delta(),
+        Parameters::Secret18
+    )?)),
+    |ch| Ok(derandomise::Receiver(silent::Receiver::setup(
+        ch,
+        Parameters::Secret18
+    )?))
 );

@@ -1,0 +1,148 @@
+//! Rates of the extension and of silent OT: each role alone on recorded messages, and both parties together.
+//!
+//! `cargo bench -p privet-ot --bench ot`; with `-- --test` every case runs once, small.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a bench has nobody to report to"
+)]
+
+use std::hint::black_box;
+use std::thread;
+use std::time::Instant;
+
+use privet_net::Session;
+use privet_ot::rcot::{RcotReceiver, RcotSender};
+use privet_ot::silent::{self, Parameters};
+use privet_ot::{cot, laws};
+use privet_prim::{Block, Delta};
+
+fn main() {
+    let quick = std::env::args().any(|arg| arg == "--test");
+    for set in Parameters::ALL {
+        roles(set, quick);
+    }
+    for set in Parameters::ALL {
+        together(set, if quick { 1 << 18 } else { 1 << 24 });
+    }
+    for field in cot::Field::ALL {
+        extension(field, if quick { 1 << 14 } else { 1 << 22 });
+    }
+}
+
+fn row(case: &str, n: usize, seconds: f64, bytes: f64) {
+    let rate = n as f64 / seconds / 1e6;
+    println!(
+        "{case:<34} {rate:8.1} M/s  {:6.2} ns  {bytes:.4} bytes each",
+        1e3 / rate
+    );
+}
+
+/// Each role's cores alone.
+fn roles(set: Parameters, quick: bool) {
+    let (sender, receiver, _) = laws::run(
+        |ch| silent::Sender::setup(ch, Delta::random(), set),
+        |ch| silent::Receiver::setup(ch, set),
+    )
+    .unwrap();
+    let trees = if quick { 8 } else { set.trees() };
+    let mut out = vec![Block::ZERO; set.leaves()];
+    let mut messages = vec![0u8; set.tree_bytes() * trees];
+    let (mut send, mut receive) = (f64::MAX, f64::MAX);
+    for _ in 0..if quick { 1 } else { 5 } {
+        let start = Instant::now();
+        for (i, msg) in messages.chunks_exact_mut(set.tree_bytes()).enumerate() {
+            sender.iteration().make_tree(i, &mut out, msg).unwrap();
+            black_box(&out);
+        }
+        send = send.min(start.elapsed().as_secs_f64());
+        let start = Instant::now();
+        for (i, msg) in messages.chunks_exact(set.tree_bytes()).enumerate() {
+            receiver.iteration().open_tree(i, msg, &mut out).unwrap();
+            black_box(&out);
+        }
+        receive = receive.min(start.elapsed().as_secs_f64());
+    }
+    let n = trees * set.leaves();
+    let bytes = set.bytes_per_transfer();
+    row(&format!("silent sender {set:?}"), n, send, bytes);
+    row(&format!("silent receiver {set:?}"), n, receive, bytes);
+}
+
+/// Both parties, a thread each, over a session in memory, the set-up apart.
+fn together(set: Parameters, n: usize) {
+    let (here, there) = Session::pair(1);
+    let (mut here, mut there) = (here.into_lanes().remove(0), there.into_lanes().remove(0));
+    let (setup, seconds, bytes) = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut receiver = silent::Receiver::setup(&mut there, set).unwrap();
+            let mut macs = vec![Block::ZERO; set.leaves()];
+            for _ in 0..n / set.leaves() {
+                receiver.random_macs(&mut there, &mut macs).unwrap();
+                black_box(&macs);
+            }
+            there.send(&[1]).unwrap();
+            there.flush().unwrap();
+        });
+        let start = Instant::now();
+        let mut sender = silent::Sender::setup(&mut here, Delta::random(), set).unwrap();
+        let setup = start.elapsed().as_secs_f64();
+        let before = here.stats().total().sent_bytes;
+        let start = Instant::now();
+        let mut keys = vec![Block::ZERO; set.leaves()];
+        for _ in 0..n / set.leaves() {
+            sender.random_keys(&mut here, &mut keys).unwrap();
+            black_box(&keys);
+        }
+        here.recv(&mut [0]).unwrap();
+        let bytes = here.stats().total().sent_bytes - before;
+        (setup, start.elapsed().as_secs_f64(), bytes)
+    });
+    row(
+        &format!("silent both {set:?}"),
+        n,
+        seconds,
+        bytes as f64 / n as f64,
+    );
+    let cost = silent::drive::setup_bytes(set);
+    println!(
+        "  set-up {:.1} ms, {} bytes",
+        setup * 1e3,
+        cost.sender + cost.receiver
+    );
+}
+
+fn extension(field: cot::Field, n: usize) {
+    let choices = laws::choices(n, 1);
+    let run = |n: usize| {
+        let start = Instant::now();
+        laws::run(
+            |ch| {
+                let mut sender = cot::Sender::setup_with(ch, Delta::random(), field)?;
+                let mut keys = vec![Block::ZERO; 1 << 14];
+                for _ in 0..n >> 14 {
+                    sender.extend_into(ch, &mut keys)?;
+                }
+                Ok(())
+            },
+            |ch| {
+                let mut receiver = cot::Receiver::setup_with(ch, field)?;
+                let mut macs = vec![Block::ZERO; 1 << 14];
+                for choices in choices[..n].chunks_exact(1 << 14) {
+                    receiver.extend_into(ch, choices, &mut macs)?;
+                }
+                Ok(())
+            },
+        )
+        .unwrap();
+        start.elapsed().as_secs_f64()
+    };
+    let setup = run(0);
+    row(
+        &format!("extension {field:?}"),
+        n,
+        run(n) - setup,
+        16.0 / field.bits() as f64,
+    );
+}
