@@ -7,11 +7,14 @@
 
 mod ports;
 mod sort;
+mod table;
 
 use yosys_netlist_json::{Cell, Module, Netlist as Json};
 
 use crate::error::Error;
 use crate::netlist::Netlist;
+
+pub use table::verilog;
 
 /// Why a Yosys netlist could not be imported.
 #[derive(Debug, thiserror::Error)]

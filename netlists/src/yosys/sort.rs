@@ -62,35 +62,79 @@ struct Gate {
     make: Make,
 }
 
-/// Builds the netlist.
+/// Builds the netlist: gates in an order in which they could run while the input ports arrive one after
+/// the other, so that a circuit that takes its inputs in turn keeps few wires alive.
 pub(super) fn build(module: &Module, ports: &Ports<'_>) -> Result<Netlist, ImportError> {
     let names = Names(module);
     if let Some(memory) = module.memories.keys().min() {
         return Err(storage("memory", memory.clone(), "memory", String::new()));
     }
     let gates = gates(module, &names)?;
-    let mut drivers: HashMap<usize, usize> = HashMap::with_capacity(gates.len());
-    for (index, gate) in gates.iter().enumerate() {
-        if drivers.insert(gate.output, index).is_some() {
-            return Err(names.many(gate.output));
-        }
+    let mut builder = Builder::new();
+    let (values, mut walk) = declare(&mut builder, ports, &gates, names)?;
+    for bit in ports.outputs.iter().flat_map(|(_, bits)| bits.iter()) {
+        walk.reach(bit)?;
     }
-    let mut walk = Walk {
-        gates: &gates,
-        drivers,
-        values: HashMap::with_capacity(gates.len()),
-        builder: Builder::new(),
-        names,
-    };
-    for (name, bits) in &ports.inputs {
-        walk.input(name, bits)?;
+    let mut values = values;
+    // Stable: gates of one port stay in topological order, and no gate comes before its operands' ports.
+    walk.order.sort_by_key(|&(port, _)| port);
+    for &(_, index) in &walk.order {
+        let gate = &gates[index];
+        let operands: Vec<Bit> = gate.inputs.iter().map(|bit| value(bit, &values)).collect();
+        let output = (gate.make)(&mut builder, &operands);
+        values.insert(gate.output, output);
     }
     for (name, bits) in &ports.outputs {
-        let values: Result<Vec<Bit>, ImportError> =
-            bits.iter().map(|bit| walk.reach(bit)).collect();
-        walk.builder.output(name, &values?);
+        let word: Vec<Bit> = bits.iter().map(|bit| value(bit, &values)).collect();
+        builder.output(name, &word);
     }
-    Ok(walk.builder.finish()?)
+    Ok(builder.finish()?)
+}
+
+/// Declares the inputs; the values of their nets, and a walk that knows them.
+fn declare<'a>(
+    builder: &mut Builder,
+    ports: &Ports<'_>,
+    gates: &'a [Gate],
+    names: Names<'a>,
+) -> Result<(HashMap<usize, Bit>, Walk<'a>), ImportError> {
+    let mut walk = Walk {
+        gates,
+        drivers: HashMap::with_capacity(gates.len()),
+        marks: HashMap::with_capacity(gates.len()),
+        order: Vec::with_capacity(gates.len()),
+        names,
+    };
+    let mut values = HashMap::new();
+    for (index, gate) in gates.iter().enumerate() {
+        if walk.drivers.insert(gate.output, index).is_some() {
+            return Err(walk.names.many(gate.output));
+        }
+    }
+    for (index, (name, bits)) in ports.inputs.iter().enumerate() {
+        let width = u32::try_from(bits.len()).unwrap_or(u32::MAX);
+        for (bit, value) in bits.iter().zip(builder.input(name, width)) {
+            let BitVal::N(net) = *bit else {
+                let reason = "has a constant bit, but is an input".to_owned();
+                let port = name.clone();
+                return Err(ImportError::Port { port, reason });
+            };
+            let taken = walk.marks.insert(net, Mark::Done(index)).is_some();
+            if taken || walk.drivers.contains_key(&net) {
+                return Err(walk.names.many(net));
+            }
+            values.insert(net, value);
+        }
+    }
+    Ok((values, walk))
+}
+
+/// The value of a bit that was reached before: nets all have one, `x` is 0.
+fn value(bit: &BitVal, values: &HashMap<usize, Bit>) -> Bit {
+    match bit {
+        BitVal::N(net) => values.get(net).copied().unwrap_or(Bit::FALSE),
+        BitVal::S(special) => Bit::constant(*special == SpecialBit::_1),
+    }
 }
 
 fn gates(module: &Module, names: &Names<'_>) -> Result<Vec<Gate>, ImportError> {
@@ -214,49 +258,35 @@ impl Names<'_> {
     }
 }
 
-enum State {
+enum Mark {
+    /// Its driver waits for its operands.
     Open,
-    Done(Bit),
+    /// Known once this input port is.
+    Done(usize),
 }
 
+/// Depth-first walk over the gates.
 struct Walk<'a> {
     gates: &'a [Gate],
     /// The gate that drives a net.
     drivers: HashMap<usize, usize>,
-    values: HashMap<usize, State>,
-    builder: Builder,
+    marks: HashMap<usize, Mark>,
+    /// Gates reached, operands first, each with the last input port it depends on.
+    order: Vec<(usize, usize)>,
     names: Names<'a>,
 }
 
 impl Walk<'_> {
-    fn input(&mut self, name: &str, bits: &[BitVal]) -> Result<(), ImportError> {
-        let width = u32::try_from(bits.len()).unwrap_or(u32::MAX);
-        let values = self.builder.input(name, width);
-        for (bit, value) in bits.iter().zip(values) {
-            let BitVal::N(net) = *bit else {
-                let reason = "has a constant bit, but is an input".to_owned();
-                let port = name.to_owned();
-                return Err(ImportError::Port { port, reason });
-            };
-            let taken = self.values.insert(net, State::Done(value)).is_some();
-            if taken || self.drivers.contains_key(&net) {
-                return Err(self.names.many(net));
-            }
-        }
-        Ok(())
-    }
-
-    /// The value of a bit whose inputs are all known, or `None` for a net not reached yet.
-    fn known(&self, bit: &BitVal) -> Result<Option<Bit>, ImportError> {
+    /// The last input port a bit depends on, or `None` for a net not reached yet.
+    fn known(&self, bit: &BitVal) -> Result<Option<usize>, ImportError> {
         match *bit {
-            BitVal::S(SpecialBit::_0 | SpecialBit::X) => Ok(Some(Bit::FALSE)),
-            BitVal::S(SpecialBit::_1) => Ok(Some(Bit::TRUE)),
+            BitVal::S(SpecialBit::_0 | SpecialBit::_1 | SpecialBit::X) => Ok(Some(0)),
             BitVal::S(SpecialBit::Z) => Err(ImportError::Undriven {
                 signal: "a bit at high impedance (z)".to_owned(),
             }),
-            BitVal::N(net) => match self.values.get(&net) {
-                Some(State::Done(value)) => Ok(Some(*value)),
-                Some(State::Open) => Err(ImportError::Loop {
+            BitVal::N(net) => match self.marks.get(&net) {
+                Some(Mark::Done(port)) => Ok(Some(*port)),
+                Some(Mark::Open) => Err(ImportError::Loop {
                     signal: self.names.of(net),
                 }),
                 None => Ok(None),
@@ -264,42 +294,40 @@ impl Walk<'_> {
         }
     }
 
-    /// The value of a bit; builds what it depends on first. The stack is on the heap: netlists are deep.
-    fn reach(&mut self, bit: &BitVal) -> Result<Bit, ImportError> {
-        if let Some(value) = self.known(bit)? {
-            return Ok(value);
+    /// Puts the gates a bit depends on into the order. The stack is on the heap: netlists are deep.
+    fn reach(&mut self, bit: &BitVal) -> Result<(), ImportError> {
+        if self.known(bit)?.is_some() {
+            return Ok(());
         }
-        let mut stack: Vec<(usize, Vec<Bit>)> = Vec::new();
+        // A gate, the number of its operands that are known, and the last port of those.
+        let mut stack: Vec<(usize, usize, usize)> = Vec::new();
         let mut next = Some(*bit);
         loop {
             if let Some(BitVal::N(net)) = next.take() {
-                let signal = || self.names.of(net);
                 let driver = self.drivers.get(&net).copied();
-                let gate = driver.ok_or_else(|| ImportError::Undriven { signal: signal() })?;
-                self.values.insert(net, State::Open);
-                stack.push((gate, Vec::new()));
+                let gate = driver.ok_or_else(|| ImportError::Undriven {
+                    signal: self.names.of(net),
+                })?;
+                self.marks.insert(net, Mark::Open);
+                stack.push((gate, 0, 0));
             }
-            let Some((index, mut operands)) = stack.pop() else {
-                return Ok(Bit::FALSE);
+            let Some((index, mut ready, mut last)) = stack.pop() else {
+                return Ok(());
             };
             let gate = &self.gates[index];
-            while let Some(operand) = gate.inputs.get(operands.len()) {
-                match self.known(operand)? {
-                    Some(value) => operands.push(value),
-                    None => {
-                        next = Some(*operand);
-                        break;
-                    }
-                }
+            while let Some(operand) = gate.inputs.get(ready) {
+                let Some(port) = self.known(operand)? else {
+                    next = Some(*operand);
+                    break;
+                };
+                ready += 1;
+                last = last.max(port);
             }
             if next.is_some() {
-                stack.push((index, operands));
-                continue;
-            }
-            let value = (gate.make)(&mut self.builder, &operands);
-            self.values.insert(gate.output, State::Done(value));
-            if stack.is_empty() {
-                return Ok(value);
+                stack.push((index, ready, last));
+            } else {
+                self.order.push((last, index));
+                self.marks.insert(gate.output, Mark::Done(last));
             }
         }
     }
