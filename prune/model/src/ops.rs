@@ -19,7 +19,7 @@ pub mod window;
 
 mod rule;
 
-pub use rule::OpError;
+pub use rule::{MAX_WEIGHT_BITS, MIN_WEIGHT_BITS, OpError};
 
 use crate::quant::ir::{Node, Op, Params, Tensor};
 
@@ -118,7 +118,7 @@ pub(crate) fn evaluate(
         Op::Trunc { shift } => trunc::trunc(*shift, first, output.ring),
         Op::Relu => relu::relu(first),
         Op::Clip { lo, hi } => clip::clip(*lo, *hi, first, output.ring),
-        Op::Table(op) => table::table(op, tensor, first),
+        Op::Table(op) => table::table(op, first),
         Op::MaxPool(op) => max_pool::max_pool(op, tensor, first, output),
         Op::AvgPool {
             pool,

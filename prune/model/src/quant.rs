@@ -1,10 +1,24 @@
 //! Quantised networks: the public graph, its secret parameters, the quantiser, the file and the oracle.
 
+pub mod error;
 pub mod input;
 pub mod ir;
+pub mod options;
 pub mod oracle;
+pub mod quantise;
 pub mod validate;
 
+mod build;
+mod calibrate;
+mod defer;
+mod examine;
+mod fold;
+mod interval;
+mod rewrite;
+
+pub use error::{QuantError, Shortage};
 pub use input::InputError;
+pub use options::{Frac, Placement, QuantOptions, Weights};
 pub use oracle::{EvalError, Evaluation, Oracle};
+pub use quantise::quantise;
 pub use validate::{GraphError, Limits};

@@ -58,6 +58,27 @@ pub(crate) fn avg_pool(
     })
 }
 
+/// The exact sum of each window and the summand that rounds it, for values far from overflow.
+pub(crate) fn rounded_sums(
+    op: &Pool,
+    count_padding: bool,
+    shift: u32,
+    input: &Tensor,
+    x: &[i64],
+    output: &Tensor,
+) -> Vec<i64> {
+    let Ok([_, height, width]) = rule::image("operand", input) else {
+        return Vec::new();
+    };
+    windows(op, input, x, output, |rows, oy, ox| {
+        let sum = rows.iter().flatten().fold(0i64, |s, &v| s.wrapping_add(v));
+        let counted = op.window.counted(0, oy, height, count_padding)
+            * op.window.counted(1, ox, width, count_padding);
+        let half = i64::try_from(((counted as u128) << shift) / 2).unwrap_or(i64::MAX);
+        sum.saturating_add(half)
+    })
+}
+
 /// floor((S + floor(D/2)) / D) for D = counted * 2^shift > 0.
 #[expect(
     clippy::cast_possible_truncation,

@@ -3,9 +3,9 @@
 use crate::quant::ir::Tensor;
 
 /// Narrowest weights.
-pub(crate) const MIN_WEIGHT_BITS: u32 = 2;
+pub const MIN_WEIGHT_BITS: u32 = 2;
 /// Widest weights.
-pub(crate) const MAX_WEIGHT_BITS: u32 = i32::BITS;
+pub const MAX_WEIGHT_BITS: u32 = i32::BITS;
 
 /// A node that does not fit its operands, its result or its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,17 +1,90 @@
-//! Tabulated functions: the integer meaning of a netlist of the catalogue.
+//! Tabulated functions: the integer meaning of a netlist of the catalogue, element by element.
 
-use super::rule::OpError;
-use crate::quant::ir::{Table, Tensor};
+use std::sync::Arc;
 
-/// The netlist must be known.
-pub(crate) fn check(op: &Table, _inputs: &[&Tensor], _output: &Tensor) -> Result<u64, OpError> {
-    Err(OpError::Table {
-        netlist: op.netlist.clone(),
-        what: "is not in the catalogue",
+use privet_netlists::activation;
+
+use super::rule::{self, OpError};
+use crate::quant::ir::{Function, Table, Tensor};
+
+/// The netlist must be known, be the one meant, and take words of the tensors' ring and scale.
+pub(crate) fn check(op: &Table, inputs: &[&Tensor], output: &Tensor) -> Result<u64, OpError> {
+    let input = rule::one(inputs)?;
+    let fail = |what| {
+        Err(OpError::Table {
+            netlist: op.netlist.clone(),
+            what,
+        })
+    };
+    let Some((bits, frac)) = widths(op) else {
+        return fail("is not in the catalogue, or not this function");
+    };
+    rule::shape("result", &input.shape, &output.shape)?;
+    rule::equal("ring", bits, input.ring.bits())?;
+    rule::equal("fraction bits", frac, input.frac_bits)?;
+    rule::same_type(input, output)?;
+    match named(op.function, bits, frac) {
+        Some(table) if table.netlist_sha256 == op.netlist_sha256 => rule::work(&output.shape),
+        Some(_) => fail("differs from the one the model was quantised with"),
+        None => fail("cannot be made"),
+    }
+}
+
+/// By the netlist's meaning; an input outside of its domain is taken modulo the domain's size.
+pub(crate) fn table(op: &Table, x: &[i64]) -> Vec<i64> {
+    match resolve(op) {
+        Some(table) => x.iter().map(|&x| table.apply(x)).collect(),
+        None => Vec::new(),
+    }
+}
+
+/// Inputs for which the table means its function; `None` for an unknown table.
+pub(crate) fn domain(op: &Table) -> Option<[i64; 2]> {
+    let (lo, hi) = resolve(op)?.domain();
+    Some([lo, hi])
+}
+
+/// Least and greatest result; `None` for an unknown table.
+pub(crate) fn bounds(op: &Table) -> Option<[i64; 2]> {
+    let table = resolve(op)?;
+    let (lo, hi) = table.domain();
+    let results = || (lo..=hi).map(|x| table.apply(x));
+    Some([results().min()?, results().max()?])
+}
+
+/// The table of a function on values of `bits` bits with `frac` fraction bits, if there is one.
+pub(crate) fn named(function: Function, bits: u32, frac: u32) -> Option<Table> {
+    let netlist = match function {
+        Function::Sigmoid => privet_netlists::generate::sigmoid(bits, frac),
+        Function::Tanh => privet_netlists::generate::tanh(bits, frac),
+    };
+    Some(Table {
+        function,
+        netlist: name(function, bits, frac),
+        netlist_sha256: netlist.ok()?.sha256(),
     })
 }
 
-/// Element by element.
-pub(crate) fn table(_op: &Table, _input: &Tensor, x: &[i64]) -> Vec<i64> {
-    x.to_vec()
+fn name(function: Function, bits: u32, frac: u32) -> String {
+    format!("{}_{bits}_{frac}", of(function).name())
+}
+
+/// Width and fraction bits that a netlist's name states.
+fn widths(op: &Table) -> Option<(u32, u32)> {
+    let mut parts = op.netlist.rsplitn(3, '_');
+    let frac = parts.next()?.parse().ok()?;
+    let bits = parts.next()?.parse().ok()?;
+    (name(op.function, bits, frac) == op.netlist).then_some((bits, frac))
+}
+
+fn resolve(op: &Table) -> Option<Arc<activation::Table>> {
+    let (bits, frac) = widths(op)?;
+    activation::Table::new(of(op.function), bits, frac).ok()
+}
+
+const fn of(function: Function) -> activation::Function {
+    match function {
+        Function::Sigmoid => activation::Function::Sigmoid,
+        Function::Tanh => activation::Function::Tanh,
+    }
 }

@@ -1,0 +1,214 @@
+//! Everything that is neither linear nor a merge.
+
+use super::{Build, Made, ring, value_name};
+use crate::ops::table;
+use crate::quant::error::QuantError;
+use crate::quant::fold::{FoldedNode, FoldedOp};
+use crate::quant::input::quantise_value;
+use crate::quant::ir::{Function, Op, Params, Pool, TensorId};
+use privet_ring::Ring;
+
+impl Build<'_> {
+    /// Ring and scale stay as they are.
+    pub(super) fn keep_type(&mut self, node: &FoldedNode<'_>) -> Result<TensorId, QuantError> {
+        let input = self.operand(node, 0)?;
+        let op = match &node.op {
+            FoldedOp::Relu => Op::Relu,
+            FoldedOp::Transpose { perm } => Op::Transpose {
+                perm: perm.to_vec(),
+            },
+            _ => Op::Reshape,
+        };
+        let made = self.result_like(node, input);
+        Ok(self.push(node.name, op, None, &[input], made))
+    }
+
+    /// Pools work in a wider ring where their sums or differences need one.
+    pub(super) fn pool(&mut self, node: &FoldedNode<'_>) -> Result<TensorId, QuantError> {
+        let mut input = self.operand(node, 0)?;
+        let native = self.at(input).map_or(self.stored, |t| t.ring);
+        if let Some(&bits) = self.spec.widen.get(&self.pools) {
+            input = self.resize(node.name, input, ring(bits, "bits")?);
+        }
+        self.pools += 1;
+        let shape = self.folded.shape(node.output);
+        let name = value_name(self.folded, node.output);
+        match &node.op {
+            FoldedOp::AvgPool {
+                window,
+                count_padding,
+            } => {
+                let frac = self.at(input).map_or(0, |t| t.frac_bits);
+                let op = Op::AvgPool {
+                    pool: Pool {
+                        window: window.clone(),
+                    },
+                    count_padding: *count_padding,
+                    shift: frac.saturating_sub(self.spec.frac),
+                };
+                let made = self.stored_as(name, shape);
+                Ok(self.push(node.name, op, None, &[input], made))
+            }
+            FoldedOp::MaxPool(pool) => {
+                let op = Op::MaxPool(Pool {
+                    window: pool.window.clone(),
+                });
+                let made = Made {
+                    name,
+                    shape,
+                    ring: self.at(input).map_or(self.stored, |t| t.ring),
+                    frac: self.at(input).map_or(0, |t| t.frac_bits),
+                };
+                let output = self.push(node.name, op, None, &[input], made);
+                Ok(self.resize(node.name, output, native))
+            }
+            _ => Err(QuantError::Inconsistent {
+                layer: node.name.to_owned(),
+            }),
+        }
+    }
+
+    /// Adds constants at the scale of stored values.
+    pub(super) fn shift(
+        &mut self,
+        node: &FoldedNode<'_>,
+        shift: &[f64],
+    ) -> Result<TensorId, QuantError> {
+        let input = self.operand(node, 0)?;
+        let bias = shift
+            .iter()
+            .map(|&v| self.constant(node, v, self.stored))
+            .collect::<Result<_, _>>()?;
+        let params = Params {
+            weights: vec![],
+            bias,
+        };
+        let name = value_name(self.folded, node.output);
+        let made = self.stored_as(name, self.folded.shape(node.output));
+        Ok(self.push(node.name, Op::AddConst, Some(params), &[input], made))
+    }
+
+    /// Integer bounds at the scale of stored values.
+    pub(super) fn clip(
+        &mut self,
+        node: &FoldedNode<'_>,
+        lo: f32,
+        hi: f32,
+    ) -> Result<TensorId, QuantError> {
+        let input = self.operand(node, 0)?;
+        let bound = |bound: f32, infinite: i64| {
+            // A bound beyond the ring cuts nothing off.
+            let exact = quantise_value(f64::from(bound), self.spec.frac).unwrap_or(infinite);
+            exact.clamp(self.stored.min(), self.stored.max())
+        };
+        if lo.is_nan() || hi.is_nan() {
+            return Err(QuantError::NotFinite {
+                tensor: node.name.to_owned(),
+                value: f64::NAN,
+            });
+        }
+        let (lo, hi) = (
+            bound(lo, if lo > 0.0 { i64::MAX } else { i64::MIN }),
+            bound(hi, if hi < 0.0 { i64::MIN } else { i64::MAX }),
+        );
+        let clipped = self.clipped(node, input, lo, hi)?;
+        Ok(self.resize(node.name, clipped, self.stored))
+    }
+
+    /// Clips in a ring where no difference to a bound can wrap.
+    fn clipped(
+        &mut self,
+        node: &FoldedNode<'_>,
+        input: TensorId,
+        lo: i64,
+        hi: i64,
+    ) -> Result<TensorId, QuantError> {
+        let native = self.at(input).map_or(self.stored, |t| t.ring);
+        // a - lo is largest for the greatest a, max(a, lo) - hi is least for lo and greatest for a.
+        let fits = |a: i64, b: i64| a.checked_sub(b).is_some_and(|d| native.contains(d));
+        let safe = [
+            (native.max(), lo),
+            (native.min(), lo),
+            (native.max(), hi),
+            (lo, hi),
+        ];
+        let input = if safe.iter().all(|&(a, b)| fits(a, b)) {
+            input
+        } else {
+            self.resize(node.name, input, ring(native.bits() + 1, "bits")?)
+        };
+        let tensor = self.at(input);
+        let made = Made {
+            name: format!("{}:clip", value_name(self.folded, node.output)),
+            shape: self.folded.shape(node.output),
+            ring: tensor.map_or(self.stored, |t| t.ring),
+            frac: tensor.map_or(self.spec.frac, |t| t.frac_bits),
+        };
+        Ok(self.push(node.name, Op::Clip { lo, hi }, None, &[input], made))
+    }
+
+    /// Clamps to the table's domain where that is not all of the ring, and looks up.
+    pub(super) fn table(
+        &mut self,
+        node: &FoldedNode<'_>,
+        function: Function,
+    ) -> Result<TensorId, QuantError> {
+        let (bits, frac) = (self.spec.options.bits, self.spec.frac);
+        let found = table::named(function, bits, frac);
+        let Some((table, [lo, hi])) = found
+            .and_then(|t| Some((table::domain(&t)?, t)))
+            .map(|(d, t)| (t, d))
+        else {
+            return Err(QuantError::Unsupported {
+                layer: node.name.to_owned(),
+                what: format!("there is no table for {bits} bits with {frac} fraction bits"),
+            });
+        };
+        let mut input = self.operand(node, 0)?;
+        if lo > self.stored.min() || hi < self.stored.max() {
+            let clipped = self.clipped(node, input, lo, hi)?;
+            input = self.resize(node.name, clipped, self.stored);
+        }
+        let name = value_name(self.folded, node.output);
+        let made = self.stored_as(name, self.folded.shape(node.output));
+        Ok(self.push(node.name, Op::Table(table), None, &[input], made))
+    }
+
+    /// Surrounds with a constant at the scale of stored values.
+    pub(super) fn pad(
+        &mut self,
+        node: &FoldedNode<'_>,
+        before: &[usize],
+        after: &[usize],
+        value: f32,
+    ) -> Result<TensorId, QuantError> {
+        let input = self.operand(node, 0)?;
+        let op = Op::Pad {
+            before: before.to_vec(),
+            after: after.to_vec(),
+            value: self.constant(node, f64::from(value), self.stored)?,
+        };
+        let name = value_name(self.folded, node.output);
+        let made = self.stored_as(name, self.folded.shape(node.output));
+        Ok(self.push(node.name, op, None, &[input], made))
+    }
+
+    fn constant(&self, node: &FoldedNode<'_>, value: f64, ring: Ring) -> Result<i64, QuantError> {
+        if !value.is_finite() {
+            return Err(QuantError::NotFinite {
+                tensor: node.name.to_owned(),
+                value,
+            });
+        }
+        let integer = quantise_value(value, self.spec.frac);
+        integer.filter(|&v| ring.contains(v)).ok_or_else(|| {
+            let bits = integer.map_or(64, |v| crate::quant::interval::bits_of(v.into(), v.into()));
+            QuantError::Constant {
+                layer: node.name.to_owned(),
+                value,
+                missing: bits.saturating_sub(ring.bits()),
+                limit: ring.bits(),
+            }
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! The widest values seen on stated data, from exact evaluation without any reduction.
+
+use std::collections::BTreeMap;
+
+use privet_ring::Ring;
+
+use super::error::QuantError;
+use super::input::{InputError, quantise_value};
+use super::interval::{Interval, Needs};
+use super::ir::{Graph, Model, Node, Op, TensorId};
+use super::oracle::Oracle;
+use crate::ops::avg_pool;
+
+/// Values up to here cannot overflow where they are observed.
+const LIMIT: u128 = 1 << 62;
+
+/// Evaluates every input in 64-bit rings and notes the extremes. `None` for no inputs.
+pub(super) fn seen(model: &Model, inputs: &[Vec<f32>]) -> Result<Option<Needs>, QuantError> {
+    let mut wide = model.clone();
+    let widest = Ring::new(privet_ring::MAX_BITS).map_err(|e| QuantError::Option {
+        option: "bits",
+        what: e.to_string(),
+    })?;
+    for tensor in &mut wide.graph.tensors {
+        tensor.ring = widest;
+    }
+    let mut observer = Observer::new(&wide);
+    let oracle = Oracle::unchecked(&wide);
+    for (index, input) in inputs.iter().enumerate() {
+        let integers = quantise(&wide.graph, input)
+            .map_err(|source| QuantError::Calibration { index, source })?;
+        oracle.run(&integers, |id, values| observer.visit(id, values))?;
+        if let Some(layer) = observer.huge.take() {
+            return Err(QuantError::Huge { layer });
+        }
+    }
+    Ok(observer.needs())
+}
+
+/// As [`Graph::quantise_input`], of any width.
+fn quantise(graph: &Graph, real: &[f32]) -> Result<Vec<i64>, InputError> {
+    let tensor = graph.tensor(graph.input);
+    let (name, frac_bits) = tensor.map_or((String::new(), 0), |t| (t.name.clone(), t.frac_bits));
+    let expected = tensor.and_then(|t| t.elements()).unwrap_or(0);
+    if real.len() != expected {
+        return Err(InputError::Length {
+            tensor: name,
+            shape: tensor.map_or(vec![], |t| t.shape.clone()),
+            expected,
+            got: real.len(),
+        });
+    }
+    let one = |(index, &x): (usize, &f32)| {
+        quantise_value(f64::from(x), frac_bits).ok_or_else(|| InputError::Value {
+            tensor: name.clone(),
+            index,
+            value: f64::from(x),
+            bits: privet_ring::MAX_BITS,
+            frac_bits,
+        })
+    };
+    real.iter().enumerate().map(one).collect()
+}
+
+struct Observer<'a> {
+    model: &'a Model,
+    /// Per node: the largest sum of magnitudes of a row of weights, and the largest bias.
+    norms: Vec<(u128, u128)>,
+    tensors: Vec<Option<Interval>>,
+    inner: BTreeMap<usize, Interval>,
+    /// A layer whose values left the bounds within which nothing wraps.
+    huge: Option<String>,
+}
+
+impl<'a> Observer<'a> {
+    fn new(model: &'a Model) -> Self {
+        let norms = (model.params.iter())
+            .map(|params| {
+                let Some(params) = params else {
+                    return (0, 0);
+                };
+                let taps = params.weights.len() / params.bias.len().max(1);
+                let row = |row: &[i32]| row.iter().map(|w| u128::from(w.unsigned_abs())).sum();
+                let rows = params.weights.chunks(taps.max(1)).map(row);
+                let biases = params.bias.iter().map(|b| u128::from(b.unsigned_abs()));
+                (rows.max().unwrap_or(0), biases.max().unwrap_or(0))
+            })
+            .collect();
+        Self {
+            model,
+            norms,
+            tensors: vec![None; model.graph.tensors.len()],
+            inner: BTreeMap::new(),
+            huge: None,
+        }
+    }
+
+    fn visit(&mut self, id: TensorId, values: &[i64]) {
+        let graph = &self.model.graph;
+        let Some(seen) = Interval::of(values) else {
+            return;
+        };
+        if let Some(slot) = self.tensors.get_mut(id.0 as usize) {
+            *slot = Some(slot.map_or(seen, |s| s.join(seen)));
+        }
+        for (index, node) in graph.nodes.iter().enumerate() {
+            if node.output == id && self.bound(index, node) >= LIMIT {
+                self.huge.get_or_insert_with(|| node.name.clone());
+            }
+            if node.inputs.contains(&id)
+                && let Some(need) = inner(graph, node, values, seen)
+            {
+                let slot = self.inner.entry(index).or_insert(need);
+                *slot = slot.join(need);
+            }
+        }
+    }
+
+    /// No value of the node's result, nor a partial sum, exceeds this.
+    fn bound(&self, index: usize, node: &Node) -> u128 {
+        let operand = |id: &TensorId| {
+            let seen = self.tensors.get(id.0 as usize).copied().flatten();
+            seen.map_or(0, Interval::magnitude)
+        };
+        let x = node.inputs.iter().map(operand).max().unwrap_or(0);
+        let (norm, bias) = self.norms.get(index).copied().unwrap_or((0, 0));
+        match &node.op {
+            Op::Linear(_) | Op::Conv(_) => x.saturating_mul(norm).saturating_add(bias),
+            Op::Add => x.saturating_mul(node.inputs.len() as u128),
+            Op::AddConst => x.saturating_add(bias),
+            Op::Shl { k } => x.saturating_mul(1u128 << (*k).min(64)),
+            Op::AvgPool { pool, shift, .. } => {
+                let cells = pool
+                    .window
+                    .kernel
+                    .iter()
+                    .map(|&n| n as u128)
+                    .product::<u128>();
+                x.saturating_add(1u128 << shift).saturating_mul(cells)
+            }
+            _ => x,
+        }
+    }
+
+    fn needs(self) -> Option<Needs> {
+        Some(Needs {
+            tensors: self.tensors.into_iter().collect::<Option<_>>()?,
+            inner: self.inner,
+        })
+    }
+}
+
+fn inner(graph: &Graph, node: &Node, values: &[i64], seen: Interval) -> Option<Interval> {
+    match &node.op {
+        Op::MaxPool(_) => Some(seen.differences()),
+        Op::AvgPool {
+            pool,
+            count_padding,
+            shift,
+        } => {
+            let (inputs, output) = graph.operands(node)?;
+            let input = inputs.first()?;
+            let sums = avg_pool::rounded_sums(pool, *count_padding, *shift, input, values, output);
+            Interval::of(&sums)
+        }
+        _ => None,
+    }
+}

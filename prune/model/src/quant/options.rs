@@ -1,0 +1,89 @@
+//! What the quantiser is asked for.
+
+/// How a float network becomes integers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuantOptions {
+    /// Width B of a stored value.
+    pub bits: u32,
+    /// Fraction bits f of stored values.
+    pub frac: Frac,
+    /// Bits by which calibrated ranges are widened; by default 0 where `frac` is given, 1 where it
+    /// is chosen.
+    pub margin: Option<u32>,
+    /// Ring of all accumulators instead of the derived B + s.
+    pub ring: Option<u32>,
+    /// Scale of the weights.
+    pub weights: Weights,
+    /// Rounding to nearest: the constant 2^(s-1) once on each path to a truncation.
+    pub rounding: bool,
+    /// Where truncations stand.
+    pub placement: Placement,
+    /// Bounds that hold for every real input, if the caller states some; an input outside is
+    /// refused when it is quantised, so ranges derived from them are proven.
+    pub input_range: Option<[f32; 2]>,
+}
+
+impl Default for QuantOptions {
+    fn default() -> Self {
+        Self {
+            bits: 16,
+            frac: Frac::Auto,
+            margin: None,
+            ring: None,
+            weights: Weights::SameFrac,
+            rounding: true,
+            placement: Placement::Early,
+            input_range: None,
+        }
+    }
+}
+
+impl QuantOptions {
+    /// `bits` wide values with `frac` fraction bits, the rest by default.
+    #[must_use]
+    pub fn fixed(bits: u32, frac: u32) -> Self {
+        Self {
+            bits,
+            frac: Frac::Bits(frac),
+            ..Self::default()
+        }
+    }
+
+    /// The margin that applies.
+    #[must_use]
+    pub fn margin(&self) -> u32 {
+        self.margin.unwrap_or(match self.frac {
+            Frac::Bits(_) => 0,
+            Frac::Auto => 1,
+        })
+    }
+}
+
+/// Fraction bits of stored values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frac {
+    /// That many.
+    Bits(u32),
+    /// As many as the ranges leave room for.
+    Auto,
+}
+
+/// Scale of the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weights {
+    /// The fraction bits of the values.
+    SameFrac,
+    /// That many fraction bits.
+    Frac(u32),
+    /// Layer by layer the most fraction bits, at most the values', with which its weights fit that width.
+    Fit(u32),
+}
+
+/// Where truncations stand. The values are the same; what it costs depends on the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// Directly behind each linear layer: cheapest where truncation is free (garbled circuits).
+    Early,
+    /// Behind ReLU, max-pool and addition: cheapest where truncation is a protocol (shares).
+    Late,
+}

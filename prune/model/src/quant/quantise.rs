@@ -1,0 +1,202 @@
+//! The quantiser: float graph to integers, with ranges.
+
+use super::build::{Spec, build};
+use super::calibrate;
+use super::error::QuantError;
+use super::examine::{Examination, examine};
+use super::fold::Folded;
+use super::input::quantise_value;
+use super::interval::{self, Interval, Needs};
+use super::ir::{Model, Range, RangeOrigin};
+use super::options::{Frac, Placement, QuantOptions};
+use super::rewrite;
+use super::validate::Limits;
+use crate::graph::Graph;
+
+/// Fraction bits with which ranges are first looked at when they are to be chosen.
+const TRIAL_FRAC: u32 = 12;
+
+/// Turns a trained network into integers.
+///
+/// Each calibration input is preprocessed and row-major. Without any, only what can be proven from
+/// the weights' magnitudes counts, which is rarely enough.
+///
+/// # Errors
+/// Constants that are NaN, infinite or too large; values that overflow, by layer and missing bits;
+/// options that make no sense; calibration inputs of the wrong length.
+pub fn quantise(
+    graph: &Graph,
+    options: &QuantOptions,
+    calibration: &[Vec<f32>],
+) -> Result<Model, QuantError> {
+    let job = Job {
+        folded: Folded::new(graph)?,
+        options,
+        calibration,
+    };
+    job.check_options()?;
+    let model = match options.frac {
+        Frac::Bits(frac) => job.at(frac)?,
+        Frac::Auto => job.search()?,
+    };
+    model.validate(&Limits::default())?;
+    Ok(model)
+}
+
+struct Job<'a> {
+    folded: Folded<'a>,
+    options: &'a QuantOptions,
+    calibration: &'a [Vec<f32>],
+}
+
+impl Job<'_> {
+    fn check_options(&self) -> Result<(), QuantError> {
+        let fail = |option, what: String| Err(QuantError::Option { option, what });
+        let bits = self.options.bits;
+        if !(2..=62).contains(&bits) {
+            return fail("bits", format!("{bits} is outside 2..=62"));
+        }
+        match self.options.frac {
+            Frac::Bits(frac) if frac >= bits => fail(
+                "frac",
+                format!("{frac} leaves no bit of {bits} for the sign"),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// The largest number of fraction bits that fits.
+    fn search(&self) -> Result<Model, QuantError> {
+        let most = self.options.bits.saturating_sub(2);
+        let mut frac = self.estimate(most)?.min(most);
+        loop {
+            match self.at(frac) {
+                Ok(model) => return Ok(model),
+                Err(QuantError::Overflow(shortages)) if frac == 0 => {
+                    return Err(QuantError::NoFrac {
+                        bits: self.options.bits,
+                        shortages,
+                    });
+                }
+                Err(e) if frac == 0 || !e.depends_on_frac() => return Err(e),
+                Err(_) => frac -= 1,
+            }
+        }
+    }
+
+    /// One more than what a trial says fits, or `most` where no trial is possible.
+    fn estimate(&self, most: u32) -> Result<u32, QuantError> {
+        let trial = Spec {
+            options: self.options,
+            frac: TRIAL_FRAC.min(most),
+            widen: [].into(),
+        };
+        if self.calibration.is_empty() {
+            return Ok(most);
+        }
+        let model = match build(&self.folded, &trial) {
+            Ok(model) => model,
+            Err(e) if e.depends_on_frac() => return Ok(most),
+            Err(e) => return Err(e),
+        };
+        let Some(seen) = calibrate::seen(&model, self.calibration)? else {
+            return Ok(most);
+        };
+        // A value's bits before the binary point do not depend on the scale.
+        let whole = |(tensor, seen): (&super::ir::Tensor, &Interval)| {
+            seen.bits().saturating_sub(tensor.frac_bits)
+        };
+        let tensors = model.graph.tensors.iter().zip(&seen.tensors);
+        let needed = tensors.map(whole).max().unwrap_or(0) + self.options.margin();
+        Ok((self.options.bits + 1).saturating_sub(needed))
+    }
+
+    /// The network with that many fraction bits.
+    fn at(&self, frac: u32) -> Result<Model, QuantError> {
+        let mut spec = Spec {
+            options: self.options,
+            frac,
+            widen: [].into(),
+        };
+        let mut model = build(&self.folded, &spec)?;
+        let mut found = self.examine(&mut model)?;
+        if !found.1.widen.is_empty() {
+            spec.widen = std::mem::take(&mut found.1.widen);
+            model = build(&self.folded, &spec)?;
+            found = self.examine(&mut model)?;
+        }
+        if !found.1.shortages.is_empty() {
+            return Err(QuantError::Overflow(found.1.shortages));
+        }
+        if self.options.placement == Placement::Late
+            && rewrite::relu_behind_max_pool(&mut model, &mut found.0, self.options.margin())
+        {
+            found = self.examine(&mut model)?;
+        }
+        for (tensor, range) in model.graph.tensors.iter_mut().zip(found.1.ranges) {
+            tensor.range = range;
+        }
+        self.state_input_range(&mut model);
+        Ok(model)
+    }
+
+    /// What is known of the values, the seen where there is any, and what follows.
+    fn examine(&self, model: &mut Model) -> Result<(Needs, Examination), QuantError> {
+        let input = self.input_interval(model)?;
+        let proven = interval::proven(model, input);
+        let seen = calibrate::seen(model, self.calibration)?;
+        let found = examine(model, &proven, seen.as_ref(), self.options.margin());
+        Ok((seen.unwrap_or(proven), found))
+    }
+
+    fn input_interval(&self, model: &Model) -> Result<Interval, QuantError> {
+        let Some(tensor) = model.graph.tensor(model.graph.input) else {
+            return Ok(Interval::ZERO);
+        };
+        let Some([lo, hi]) = self.options.input_range else {
+            return Ok(Interval::ring(tensor));
+        };
+        let integer = |v: f32| quantise_value(f64::from(v), tensor.frac_bits);
+        match (integer(lo), integer(hi)) {
+            (Some(lo), Some(hi)) if lo <= hi => Ok(Interval {
+                lo: lo.into(),
+                hi: hi.into(),
+            }),
+            _ => Err(QuantError::Option {
+                option: "input range",
+                what: format!("[{lo}, {hi}] is empty or too large"),
+            }),
+        }
+    }
+
+    /// A stated range of the input is enforced on every input, so it is proven.
+    fn state_input_range(&self, model: &mut Model) {
+        let Ok(interval) = self.input_interval(model) else {
+            return;
+        };
+        let input = model.graph.input.0 as usize;
+        if self.options.input_range.is_some()
+            && let Some(tensor) = model.graph.tensors.get_mut(input)
+        {
+            tensor.range = Range {
+                bits: interval.bits(),
+                non_negative: interval.lo >= 0,
+                origin: RangeOrigin::Proven,
+            };
+        }
+    }
+}
+
+impl QuantError {
+    /// Fewer fraction bits might do.
+    const fn depends_on_frac(&self) -> bool {
+        matches!(
+            self,
+            Self::Overflow(_)
+                | Self::Weights { .. }
+                | Self::Constant { .. }
+                | Self::Unsupported { .. }
+                | Self::Huge { .. }
+        )
+    }
+}
