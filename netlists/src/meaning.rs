@@ -16,8 +16,50 @@ pub fn wrap(value: i128, bits: u32) -> i64 {
 /// `floor((s + floor(d/2)) / d)` for `d >= 1`.
 #[must_use]
 pub fn div_const(s: i64, d: u64) -> i64 {
+    div_const_wide(s.into(), d)
+}
+
+/// [`div_const`] of a sum that may exceed 64 bits, modulo 2^64.
+#[must_use]
+pub fn div_const_wide(s: i128, d: u64) -> i64 {
     let d = i128::from(d.max(1));
-    wrap((i128::from(s) + d / 2).div_euclid(d), 64)
+    wrap((s + d / 2).div_euclid(d), 64)
+}
+
+/// `b + ReLU(a − b)`, the difference and the sum modulo `2^bits`.
+#[must_use]
+pub fn modular_max(a: i64, b: i64, bits: u32) -> i64 {
+    let difference = wrap(i128::from(a) - i128::from(b), bits);
+    wrap(i128::from(b) + i128::from(difference.max(0)), bits)
+}
+
+/// [`modular_max`] with `lo`, then `a − ReLU(a − hi)` modulo `2^bits`.
+#[must_use]
+pub fn modular_clip(x: i64, lo: i64, hi: i64, bits: u32) -> i64 {
+    let raised = modular_max(x, lo, bits);
+    let difference = wrap(i128::from(raised) - i128::from(hi), bits);
+    wrap(i128::from(raised) - i128::from(difference.max(0)), bits)
+}
+
+/// [`modular_max`] over a window given row by row: each row left to right in adjacent pairs, an odd
+/// last one carried, until one is left; then the rows' results likewise. 0 for an empty window.
+#[must_use]
+pub fn modular_max_pool(window: &[i64], columns: u32, bits: u32) -> i64 {
+    let tournament = |mut round: Vec<i64>| {
+        while round.len() > 1 {
+            let best = |pair: &[i64]| match *pair {
+                [a, b] => modular_max(a, b, bits),
+                [one] => one,
+                _ => 0,
+            };
+            round = round.chunks(2).map(best).collect();
+        }
+        round.first().copied().unwrap_or(0)
+    };
+    let rows = window
+        .chunks(columns.max(1) as usize)
+        .map(|row| tournament(row.to_vec()));
+    tournament(rows.collect())
 }
 
 /// `max(z, 0)`.

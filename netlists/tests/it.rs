@@ -10,6 +10,9 @@ mod blocks;
 #[path = "it/bristol.rs"]
 mod bristol;
 #[cfg(test)]
+#[path = "it/catalogue.rs"]
+mod catalogue;
+#[cfg(test)]
 #[path = "it/formats.rs"]
 mod formats;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::generate::{width, within};
 use crate::netlist::Netlist;
 
 /// A division `y = floor((a + floor(D/2)) / D)` by a public constant D.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DivConst {
     /// Width of the signed dividend.
     pub in_bits: u32,

@@ -10,7 +10,7 @@ use crate::netlist::Netlist;
 use crate::word::flip_sign;
 
 /// Widths of a dot product chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Dot {
     /// Number of products m.
     pub terms: u32,
@@ -23,7 +23,7 @@ pub struct Dot {
 }
 
 /// Widths of a chunk of a sum of signed words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Sum {
     /// Number of words m.
     pub terms: u32,

@@ -15,8 +15,18 @@ use crate::netlist::Netlist;
 /// [`Error::Parameter`] for a width outside 1..=64 or a side outside 1..=256.
 pub fn modular_max_pool(bits: u32, rows: u32, columns: u32) -> Result<Netlist, Error> {
     width("modular_max_pool", bits)?;
-    within("modular_max_pool", "number of rows", u64::from(rows), 1..=256)?;
-    within("modular_max_pool", "number of columns", u64::from(columns), 1..=256)?;
+    within(
+        "modular_max_pool",
+        "number of rows",
+        u64::from(rows),
+        1..=256,
+    )?;
+    within(
+        "modular_max_pool",
+        "number of columns",
+        u64::from(columns),
+        1..=256,
+    )?;
     let mut builder = Builder::new();
     let mut names = 0..;
     let window: Vec<Vec<Vec<Bit>>> = (0..rows)
@@ -28,8 +38,10 @@ pub fn modular_max_pool(bits: u32, rows: u32, columns: u32) -> Result<Netlist, E
                 .collect()
         })
         .collect();
-    let best: Vec<Vec<Bit>> =
-        window.into_iter().map(|row| tournament(&mut builder, row)).collect();
+    let best: Vec<Vec<Bit>> = window
+        .into_iter()
+        .map(|row| tournament(&mut builder, row))
+        .collect();
     let y = tournament(&mut builder, best);
     builder.output("y", &y);
     builder.finish()
@@ -128,11 +140,19 @@ mod tests {
         for _ in 0..200 {
             let cells: Vec<i64> = (0..9)
                 .map(|_| {
-                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    state = state
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1);
                     signed(state >> 40, bits)
                 })
                 .collect();
-            let row = |r: usize| max(max(cells[3 * r], cells[3 * r + 1], bits), cells[3 * r + 2], bits);
+            let row = |r: usize| {
+                max(
+                    max(cells[3 * r], cells[3 * r + 1], bits),
+                    cells[3 * r + 2],
+                    bits,
+                )
+            };
             let expected = max(max(row(0), row(1), bits), row(2), bits);
             let inputs: Vec<u64> = cells.iter().map(|c| unsigned(*c, bits)).collect();
             assert_eq!(signed(integers(&pool, &inputs).unwrap()[0], bits), expected);

@@ -18,7 +18,12 @@ use crate::netlist::Netlist;
 pub fn top_k(bits: u32, count: u32, best: u32) -> Result<Netlist, Error> {
     within("top_k", "width", u64::from(bits), 1..=52)?;
     within("top_k", "count of words", u64::from(count), 2..=4096)?;
-    within("top_k", "number of indices", u64::from(best), 1..=u64::from(count))?;
+    within(
+        "top_k",
+        "number of indices",
+        u64::from(best),
+        1..=u64::from(count),
+    )?;
     let index = index_bits(count);
     width("top_k", bits + index)?;
     let mut builder = Builder::new();
@@ -41,7 +46,11 @@ pub fn top_k(bits: u32, count: u32, best: u32) -> Result<Netlist, Error> {
             rest.push(builder.xor_word(&key, &moved));
             leader = builder.xor_word(&leader, &moved);
         }
-        let winner: Vec<Bit> = leader.iter().take(index as usize).map(|bit| !*bit).collect();
+        let winner: Vec<Bit> = leader
+            .iter()
+            .take(index as usize)
+            .map(|bit| !*bit)
+            .collect();
         builder.output(&format!("y{place}"), &winner);
         keys = rest;
     }
@@ -73,7 +82,10 @@ mod tests {
             for code in 0..512i64 {
                 let words: Vec<i64> = (0..3).map(|i| ((code >> (3 * i)) & 7) - 4).collect();
                 let inputs: Vec<u64> = words.iter().map(|w| unsigned(*w, 3)).collect();
-                assert_eq!(integers(&netlist, &inputs).unwrap(), reference(&words, best as usize));
+                assert_eq!(
+                    integers(&netlist, &inputs).unwrap(),
+                    reference(&words, best as usize)
+                );
             }
         }
     }
@@ -81,10 +93,15 @@ mod tests {
     #[test]
     fn ties_among_ten_go_to_the_lowest_index() {
         let netlist = top_k(16, 10, 5).unwrap();
-        for words in [[5, 5, 5, 5, 5, 5, 5, 5, 5, 5], [1, 9, -3, 9, 32767, 0, -32768, 9, 1, 32767]] {
+        for words in [
+            [5, 5, 5, 5, 5, 5, 5, 5, 5, 5],
+            [1, 9, -3, 9, 32767, 0, -32768, 9, 1, 32767],
+        ] {
             let inputs: Vec<u64> = words.iter().map(|w| unsigned(*w, 16)).collect();
             assert_eq!(integers(&netlist, &inputs).unwrap(), reference(&words, 5));
         }
-        assert!(top_k(16, 10, 0).is_err() && top_k(16, 10, 11).is_err() && top_k(60, 10, 1).is_err());
+        assert!(
+            top_k(16, 10, 0).is_err() && top_k(16, 10, 11).is_err() && top_k(60, 10, 1).is_err()
+        );
     }
 }

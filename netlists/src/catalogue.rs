@@ -1,0 +1,258 @@
+//! The catalogue: every block by name, with parameters, meaning and AND budget.
+//!
+//! A [`BlockSpec`] is a value that can be sent and hashed; both parties get the same netlist from
+//! it. [`standard`] lists the blocks whose counts are committed and may not grow.
+
+mod meaning;
+mod standard;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+pub use standard::{budget, by_name, standard};
+
+use crate::error::Error;
+use crate::generate::{self, DivConst, Dot, Sum};
+use crate::netlist::Netlist;
+
+/// A block with its parameters. Ports are signed unless said otherwise; `y` is the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+#[expect(
+    missing_docs,
+    reason = "the fields are widths and counts, as each variant says"
+)]
+pub enum BlockSpec {
+    /// `y = a + b mod 2^bits`.
+    Add { bits: u32 },
+    /// `y = a − b mod 2^bits`.
+    Sub { bits: u32 },
+    /// `y = −a mod 2^bits`.
+    Neg { bits: u32 },
+    /// `y = |a| mod 2^bits`.
+    Abs { bits: u32 },
+    /// `y = a < b`, one bit.
+    Cmp { bits: u32 },
+    /// `y = a < b`, unsigned, one bit.
+    CmpUnsigned { bits: u32 },
+    /// `y = (a = b)`, one bit.
+    Eq { bits: u32 },
+    /// `y = s ? a : b`, `s` one bit.
+    Mux { bits: u32 },
+    /// `y = max(a, 0)`.
+    Relu { bits: u32 },
+    /// `y = min(max(a, lo), hi)`.
+    Clamp { bits: u32, lo: i64, hi: i64 },
+    /// `y` = the greatest of `x0…`.
+    Max { bits: u32, count: u32 },
+    /// `y` = the least of `x0…`.
+    Min { bits: u32, count: u32 },
+    /// `y` = index of the greatest of `x0…`, the lowest among equals; unsigned.
+    Argmax { bits: u32, count: u32 },
+    /// `y0…` = indices of the `best` greatest of `x0…`, greatest first, lower index first among
+    /// equals; unsigned.
+    TopK { bits: u32, count: u32, best: u32 },
+    /// The fixed-point rules' maximum over a window `x0…`, row by row:
+    /// `max(a, b) = b + ReLU(a − b mod 2^bits)`.
+    MaxPool { bits: u32, rows: u32, columns: u32 },
+    /// The fixed-point rules' clipping of `x`: that maximum with `lo`, then
+    /// `min(a, b) = a − ReLU(a − b mod 2^bits)` with `hi`.
+    Clip { bits: u32, lo: i64, hi: i64 },
+    /// A chunk of a dot product with accumulator ([`generate::dot`]); ports unsigned but `a0…`.
+    Dot(Dot),
+    /// A dot product of one chunk, without accumulator ([`generate::dot_standalone`]).
+    DotStandalone(Dot),
+    /// A chunk of a sum with accumulator ([`generate::sum`]).
+    Sum(Sum),
+    /// `y = floor((a + floor(D/2)) / D)` ([`generate::div_const`]).
+    DivConst(DivConst),
+    /// Average of a window `x0…` ([`generate::avg_pool`]).
+    AvgPool { cells: u32, division: DivConst },
+    /// `y = sigmoid(x)` by its table ([`crate::activation`]).
+    Sigmoid { bits: u32, frac: u32 },
+    /// `y = tanh(x)` by its table ([`crate::activation`]).
+    Tanh { bits: u32, frac: u32 },
+}
+
+/// Most ANDs a block may have: parameters may come from a peer.
+pub const MAX_ANDS: u64 = 1 << 24;
+
+impl BlockSpec {
+    /// The block's name, which says all parameters: `add16`, `dot_m8_a16_w16_l28`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match *self {
+            Self::Add { bits } => format!("add{bits}"),
+            Self::Sub { bits } => format!("sub{bits}"),
+            Self::Neg { bits } => format!("neg{bits}"),
+            Self::Abs { bits } => format!("abs{bits}"),
+            Self::Cmp { bits } => format!("cmp{bits}"),
+            Self::CmpUnsigned { bits } => format!("cmpu{bits}"),
+            Self::Eq { bits } => format!("eq{bits}"),
+            Self::Mux { bits } => format!("mux{bits}"),
+            Self::Relu { bits } => format!("relu{bits}"),
+            Self::Clamp { bits, lo, hi } => format!("clamp{bits}_{lo}_{hi}"),
+            Self::Max { bits, count } => format!("max{bits}_n{count}"),
+            Self::Min { bits, count } => format!("min{bits}_n{count}"),
+            Self::Argmax { bits, count } => format!("argmax{bits}_n{count}"),
+            Self::TopK { bits, count, best } => format!("topk{bits}_n{count}_k{best}"),
+            Self::MaxPool {
+                bits,
+                rows,
+                columns,
+            } => format!("maxpool{bits}_{rows}x{columns}"),
+            Self::Clip { bits, lo, hi } => format!("clip{bits}_{lo}_{hi}"),
+            Self::Dot(Dot {
+                terms,
+                a_bits,
+                w_bits,
+                ring_bits,
+            }) => {
+                format!("dot_m{terms}_a{a_bits}_w{w_bits}_l{ring_bits}")
+            }
+            Self::DotStandalone(Dot {
+                terms,
+                a_bits,
+                w_bits,
+                ring_bits,
+            }) => {
+                format!("dot1_m{terms}_a{a_bits}_w{w_bits}_l{ring_bits}")
+            }
+            Self::Sum(Sum {
+                terms,
+                a_bits,
+                acc_bits,
+            }) => {
+                format!("sum_m{terms}_a{a_bits}_acc{acc_bits}")
+            }
+            Self::DivConst(DivConst {
+                in_bits,
+                out_bits,
+                divisor,
+            }) => {
+                format!("divconst{in_bits}_{out_bits}_d{divisor}")
+            }
+            Self::AvgPool {
+                cells,
+                division:
+                    DivConst {
+                        in_bits,
+                        out_bits,
+                        divisor,
+                    },
+            } => {
+                format!("avgpool{in_bits}_{out_bits}_n{cells}_d{divisor}")
+            }
+            Self::Sigmoid { bits, frac } => format!("sigmoid{bits}_f{frac}"),
+            Self::Tanh { bits, frac } => format!("tanh{bits}_f{frac}"),
+        }
+    }
+
+    /// The block's netlist, made once per process.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`] for parameters the block does not exist for, [`Error::TooLarge`] for
+    /// a block of clearly more than [`MAX_ANDS`].
+    pub fn netlist(&self) -> Result<Arc<Netlist>, Error> {
+        static NETLISTS: Mutex<Option<HashMap<BlockSpec, Arc<Netlist>>>> = Mutex::new(None);
+        let known = |map: &Option<HashMap<Self, Arc<Netlist>>>| {
+            map.as_ref().and_then(|map| map.get(self)).map(Arc::clone)
+        };
+        if let Some(netlist) = known(&NETLISTS.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(netlist);
+        }
+        // Made outside of the lock: two threads may make the same one, and the first stays.
+        let made = Arc::new(self.generate()?);
+        let mut map = NETLISTS.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(
+            map.get_or_insert_default().entry(*self).or_insert(made),
+        ))
+    }
+
+    /// The netlist as the generator makes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`BlockSpec::netlist`].
+    pub fn generate(&self) -> Result<Netlist, Error> {
+        let got = self.rough_ands();
+        if got > MAX_ANDS {
+            return Err(Error::TooLarge {
+                what: "ANDs of a block",
+                got,
+                limit: MAX_ANDS,
+            });
+        }
+        match *self {
+            Self::Add { bits } => generate::add(bits),
+            Self::Sub { bits } => generate::sub(bits),
+            Self::Neg { bits } => generate::neg(bits),
+            Self::Abs { bits } => generate::abs(bits),
+            Self::Cmp { bits } => generate::cmp(bits),
+            Self::CmpUnsigned { bits } => generate::cmp_unsigned(bits),
+            Self::Eq { bits } => generate::eq(bits),
+            Self::Mux { bits } => generate::mux(bits),
+            Self::Relu { bits } => generate::relu(bits),
+            Self::Clamp { bits, lo, hi } => generate::clamp(bits, lo, hi),
+            Self::Max { bits, count } => generate::max(bits, count),
+            Self::Min { bits, count } => generate::min(bits, count),
+            Self::Argmax { bits, count } => generate::argmax(bits, count),
+            Self::TopK { bits, count, best } => generate::top_k(bits, count, best),
+            Self::MaxPool {
+                bits,
+                rows,
+                columns,
+            } => generate::modular_max_pool(bits, rows, columns),
+            Self::Clip { bits, lo, hi } => generate::modular_clip(bits, lo, hi),
+            Self::Dot(spec) => generate::dot(spec),
+            Self::DotStandalone(spec) => generate::dot_standalone(spec),
+            Self::Sum(spec) => generate::sum(spec),
+            Self::DivConst(spec) => generate::div_const(spec),
+            Self::AvgPool { cells, division } => generate::avg_pool(cells, division),
+            Self::Sigmoid { bits, frac } => generate::sigmoid(bits, frac),
+            Self::Tanh { bits, frac } => generate::tanh(bits, frac),
+        }
+    }
+
+    /// An estimate of the ANDs that costs nothing, never far below the truth.
+    fn rough_ands(&self) -> u64 {
+        let product = |factors: &[u32]| {
+            factors
+                .iter()
+                .fold(1u64, |product, &f| product.saturating_mul(f.into()))
+        };
+        match *self {
+            Self::Max { bits, count }
+            | Self::Min { bits, count }
+            | Self::Argmax { bits, count } => product(&[2, bits, count]),
+            Self::TopK { bits, count, best } => product(&[2, bits, count, best]),
+            Self::MaxPool {
+                bits,
+                rows,
+                columns,
+            } => product(&[2, bits, rows, columns]),
+            Self::Dot(spec) | Self::DotStandalone(spec) => {
+                product(&[spec.terms, spec.a_bits, spec.w_bits])
+            }
+            Self::Sum(Sum { terms, a_bits, .. }) => product(&[terms, a_bits]),
+            Self::AvgPool { cells, division } => product(&[cells, division.in_bits]),
+            Self::Add { .. }
+            | Self::Sub { .. }
+            | Self::Neg { .. }
+            | Self::Abs { .. }
+            | Self::Cmp { .. }
+            | Self::CmpUnsigned { .. }
+            | Self::Eq { .. }
+            | Self::Mux { .. }
+            | Self::Relu { .. }
+            | Self::Clamp { .. }
+            | Self::Clip { .. }
+            | Self::DivConst(_)
+            | Self::Sigmoid { .. }
+            | Self::Tanh { .. } => 0,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The standard blocks and their AND budgets.
+
+use crate::catalogue::BlockSpec;
+use crate::generate::{DivConst, Dot, Sum};
+
+/// Counts of every standard block at its first making, one `name ands` a line. They may shrink.
+const BUDGETS: &str = include_str!("budgets.txt");
+
+/// The AND budget of a standard block, `None` for any other.
+#[must_use]
+pub fn budget(spec: &BlockSpec) -> Option<u64> {
+    let name = spec.name();
+    let line = BUDGETS
+        .lines()
+        .find_map(|line| line.strip_prefix(&name)?.strip_prefix(' '))?;
+    line.trim().parse().ok()
+}
+
+/// The standard block of that name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<BlockSpec> {
+    standard().into_iter().find(|spec| spec.name() == name)
+}
+
+/// The standard blocks: 8, 16 and 32 bits where the block has a width, the dot products of the
+/// usual ring widths, the activations at 16 bits with 12, 11 and 10 fraction bits.
+#[must_use]
+pub fn standard() -> Vec<BlockSpec> {
+    let mut blocks = Vec::new();
+    for bits in [8, 16, 32] {
+        blocks.extend(words(bits));
+    }
+    for bits in [37, 64] {
+        blocks.extend([
+            BlockSpec::Add { bits },
+            BlockSpec::Sub { bits },
+            BlockSpec::Cmp { bits },
+            BlockSpec::Mux { bits },
+            BlockSpec::Relu { bits },
+        ]);
+    }
+    blocks.extend(linear());
+    blocks.extend(activations());
+    // Different layers share some blocks: each is listed where it first appears.
+    let mut seen = std::collections::BTreeSet::new();
+    blocks.retain(|spec| seen.insert(*spec));
+    blocks
+}
+
+fn words(bits: u32) -> Vec<BlockSpec> {
+    let half = 1i64 << (bits - 2);
+    vec![
+        BlockSpec::Add { bits },
+        BlockSpec::Sub { bits },
+        BlockSpec::Neg { bits },
+        BlockSpec::Abs { bits },
+        BlockSpec::Cmp { bits },
+        BlockSpec::CmpUnsigned { bits },
+        BlockSpec::Eq { bits },
+        BlockSpec::Mux { bits },
+        BlockSpec::Relu { bits },
+        BlockSpec::Clamp {
+            bits,
+            lo: -half,
+            hi: half - 1,
+        },
+        BlockSpec::Clip {
+            bits,
+            lo: 0,
+            hi: half,
+        },
+        BlockSpec::Max { bits, count: 2 },
+        BlockSpec::Max { bits, count: 10 },
+        BlockSpec::Min { bits, count: 2 },
+        BlockSpec::Argmax { bits, count: 10 },
+        BlockSpec::Argmax { bits, count: 26 },
+        BlockSpec::TopK {
+            bits,
+            count: 10,
+            best: 3,
+        },
+        BlockSpec::MaxPool {
+            bits,
+            rows: 1,
+            columns: 2,
+        },
+        BlockSpec::MaxPool {
+            bits,
+            rows: 2,
+            columns: 2,
+        },
+        BlockSpec::MaxPool {
+            bits,
+            rows: 3,
+            columns: 3,
+        },
+        BlockSpec::DivConst(DivConst {
+            in_bits: bits,
+            out_bits: bits,
+            divisor: 9,
+        }),
+        BlockSpec::DivConst(DivConst {
+            in_bits: bits,
+            out_bits: bits,
+            divisor: 169,
+        }),
+        BlockSpec::AvgPool {
+            cells: 4,
+            division: DivConst {
+                in_bits: bits,
+                out_bits: bits,
+                divisor: 4,
+            },
+        },
+        BlockSpec::AvgPool {
+            cells: 9,
+            division: DivConst {
+                in_bits: bits,
+                out_bits: bits,
+                divisor: 9,
+            },
+        },
+    ]
+}
+
+fn linear() -> Vec<BlockSpec> {
+    let mut blocks = Vec::new();
+    let shapes = [
+        (8, 8, 8, 16),
+        (8, 16, 8, 28),
+        (8, 16, 13, 28),
+        (8, 16, 16, 28),
+        (32, 16, 16, 28),
+        (8, 25, 13, 37),
+    ];
+    for (terms, a_bits, w_bits, ring_bits) in shapes {
+        let spec = Dot {
+            terms,
+            a_bits,
+            w_bits,
+            ring_bits,
+        };
+        blocks.push(BlockSpec::Dot(spec));
+        blocks.push(BlockSpec::DotStandalone(spec));
+        blocks.push(BlockSpec::Sum(Sum {
+            terms,
+            a_bits,
+            acc_bits: ring_bits + 1,
+        }));
+    }
+    blocks
+}
+
+fn activations() -> Vec<BlockSpec> {
+    let mut blocks = Vec::new();
+    for (bits, frac) in [(8, 5), (16, 12), (16, 11), (16, 10), (32, 12)] {
+        blocks.push(BlockSpec::Sigmoid { bits, frac });
+        blocks.push(BlockSpec::Tanh { bits, frac });
+        let half = 1i64 << (frac + 2);
+        if frac + 3 < bits {
+            blocks.push(BlockSpec::Clamp {
+                bits,
+                lo: -half,
+                hi: half - 1,
+            });
+        }
+    }
+    blocks
+}
