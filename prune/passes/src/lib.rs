@@ -16,6 +16,7 @@ pub mod prune;
 pub mod report;
 pub mod rng;
 pub mod train;
+pub mod widths;
 
 pub use data::{Dataset, Split};
 pub use error::Error;

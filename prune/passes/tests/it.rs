@@ -9,6 +9,8 @@
 mod it {
     mod gradients;
     mod graph;
+    mod projection;
     mod pruning;
     mod training;
+    mod widths;
 }

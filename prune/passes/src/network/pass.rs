@@ -66,6 +66,10 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
+    pub(crate) fn values(&self) -> &[Array2<f32>] {
+        &self.values
+    }
+
     pub(crate) fn logits(&self) -> ndarray::ArrayView2<'_, f32> {
         self.values
             .last()
