@@ -30,6 +30,9 @@ pub enum Error {
     /// The caller's mistake: a part wanted after the last one.
     #[error("every part of the tables is done already")]
     Finished,
+    /// The channel between the parties.
+    #[error(transparent)]
+    Net(#[from] privet_net::Error),
 }
 
 impl Error {

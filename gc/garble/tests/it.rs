@@ -12,6 +12,8 @@ mod known_answers;
 mod leaks;
 #[path = "it/netlists.rs"]
 mod netlists;
+#[path = "it/stream.rs"]
+mod stream;
 #[path = "it/table.rs"]
 mod table;
 #[path = "it/wrong.rs"]
