@@ -1,0 +1,237 @@
+//! From graph to steps, one file per family of operations.
+
+mod cells;
+mod linear;
+mod output;
+mod pool;
+mod wire;
+
+use std::collections::HashMap;
+
+use privet_model::quant::ir::{Graph, Node, Op, Tensor, TensorId};
+use privet_netlists::catalogue::BlockSpec;
+
+use crate::cost::{BlockCost, Known, StepCost, block_cost};
+use crate::error::PlanError;
+use crate::options::{Party, PlanOptions};
+use crate::step::{Buffer, BufferId, Step, StepKind};
+
+pub use linear::{LANES, dot_ports, sum_ports};
+
+/// Builds the steps of a graph under garbled circuits.
+pub(crate) struct Lowering<'g> {
+    graph: &'g Graph,
+    options: &'g PlanOptions,
+    buffers: Vec<Buffer>,
+    steps: Vec<Step>,
+    place: HashMap<TensorId, BufferId>,
+    tweaks: u64,
+}
+
+/// The steps and the buffers that they use.
+pub(crate) struct Lowered {
+    pub(crate) buffers: Vec<Buffer>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) tweaks: u64,
+}
+
+/// Lowers the whole graph.
+pub(crate) fn lower(graph: &Graph, options: &PlanOptions) -> Result<Lowered, PlanError> {
+    let mut lowering = Lowering {
+        graph,
+        options,
+        buffers: Vec::new(),
+        steps: Vec::new(),
+        place: HashMap::new(),
+        tweaks: 0,
+    };
+    lowering.input()?;
+    for (index, node) in graph.nodes.iter().enumerate() {
+        lowering.node(index, node)?;
+    }
+    lowering.output()?;
+    let Lowering {
+        buffers,
+        mut steps,
+        tweaks,
+        ..
+    } = lowering;
+    mark_frees(&mut steps);
+    Ok(Lowered {
+        buffers,
+        steps,
+        tweaks,
+    })
+}
+
+impl Lowering<'_> {
+    fn node(&mut self, index: usize, node: &Node) -> Result<(), PlanError> {
+        match &node.op {
+            Op::Linear(linear) => self.linear(index, node, linear),
+            Op::Conv(conv) => self.conv(index, node, conv),
+            Op::Relu | Op::Clip { .. } | Op::Table(_) | Op::Add | Op::AddConst => {
+                self.elementwise(index, node)
+            }
+            Op::MaxPool(pool) => self.max_pool(node, pool),
+            Op::AvgPool {
+                pool,
+                count_padding,
+                shift,
+            } => self.avg_pool(node, pool, *count_padding, *shift),
+            Op::Trunc { .. }
+            | Op::Shl { .. }
+            | Op::Resize
+            | Op::Concat { .. }
+            | Op::Reshape
+            | Op::Transpose { .. }
+            | Op::Pad { .. } => self.rewire(node),
+        }
+    }
+
+    fn input(&mut self) -> Result<(), PlanError> {
+        let tensor = self.graph.input;
+        let out = self.buffer_for(tensor, "input")?;
+        let bits = self.buffer(out)?.labels() as u64;
+        let cost = match self.options.garbler {
+            // The evaluator's bits come by correlated OT.
+            Party::Server => crate::cost::ot::cot_input(bits),
+            // The garbler sends its active labels.
+            Party::Client => StepCost {
+                client_bytes: bits * 16,
+                flights: 1,
+                ..StepCost::default()
+            },
+        };
+        self.push("input", StepKind::Input { out }, cost);
+        self.place.insert(tensor, out);
+        Ok(())
+    }
+
+    fn push(&mut self, layer: &str, kind: StepKind, cost: StepCost) {
+        let tweak_base = self.tweaks;
+        self.tweaks += cost.tweaks();
+        self.steps.push(Step {
+            layer: layer.to_owned(),
+            kind,
+            tweak_base,
+            cost,
+            frees: Vec::new(),
+        });
+    }
+
+    fn tensor(&self, layer: &str, id: TensorId) -> Result<&Tensor, PlanError> {
+        self.graph
+            .tensors
+            .get(id.0 as usize)
+            .ok_or_else(|| PlanError::Graph {
+                layer: layer.to_owned(),
+                what: format!("tensor {} does not exist", id.0),
+            })
+    }
+
+    fn place(&self, layer: &str, id: TensorId) -> Result<BufferId, PlanError> {
+        self.place
+            .get(&id)
+            .copied()
+            .ok_or_else(|| PlanError::Graph {
+                layer: layer.to_owned(),
+                what: format!("tensor {} is read before it is written", id.0),
+            })
+    }
+
+    /// Buffer and description of the node's n-th operand.
+    fn operand(&self, node: &Node, n: usize) -> Result<(BufferId, &Tensor), PlanError> {
+        let id = node
+            .inputs
+            .get(n)
+            .copied()
+            .ok_or_else(|| PlanError::Graph {
+                layer: node.name.clone(),
+                what: format!("operand {n} is missing"),
+            })?;
+        Ok((self.place(&node.name, id)?, self.tensor(&node.name, id)?))
+    }
+
+    fn buffer(&self, id: BufferId) -> Result<Buffer, PlanError> {
+        self.buffers
+            .get(id.0 as usize)
+            .copied()
+            .ok_or_else(|| PlanError::Graph {
+                layer: String::new(),
+                what: format!("buffer {} does not exist", id.0),
+            })
+    }
+
+    fn buffer_for(&mut self, tensor: TensorId, layer: &str) -> Result<BufferId, PlanError> {
+        let tensor = self.tensor(layer, tensor)?;
+        let (elements, bits) = (tensor.shape.iter().product(), tensor.ring.bits());
+        self.new_buffer(elements, bits)
+    }
+
+    fn new_buffer(&mut self, elements: usize, bits: u32) -> Result<BufferId, PlanError> {
+        let id = u32::try_from(self.buffers.len())
+            .map_err(|_| PlanError::Options("the network has too many tensors".to_owned()))?;
+        self.buffers.push(Buffer { elements, bits });
+        Ok(BufferId(id))
+    }
+
+    /// Who knows the server's constants.
+    fn weights_known(&self) -> Known {
+        match self.options.garbler {
+            Party::Server => Known::Garbler,
+            Party::Client => Known::Evaluator,
+        }
+    }
+
+    /// Adds the bytes of a step's tables in the direction garbler to evaluator.
+    fn with_tables(&self, mut cost: StepCost) -> StepCost {
+        let bytes = cost.rows() * crate::cost::ROW_BYTES;
+        match self.options.garbler {
+            Party::Server => cost.server_bytes += bytes,
+            Party::Client => cost.client_bytes += bytes,
+        }
+        cost
+    }
+
+    fn block(
+        &self,
+        layer: &str,
+        block: &BlockSpec,
+        ports: &[Known],
+    ) -> Result<BlockCost, PlanError> {
+        block_cost(layer, block, ports)
+    }
+}
+
+fn unsupported(node: &Node, what: impl Into<String>, hint: impl Into<String>) -> PlanError {
+    PlanError::Unsupported {
+        layer: node.name.clone(),
+        what: what.into(),
+        hint: hint.into(),
+    }
+}
+
+/// Index of an element as buffers and steps hold it.
+fn element(layer: &str, index: usize) -> Result<u32, PlanError> {
+    u32::try_from(index).map_err(|_| PlanError::Graph {
+        layer: layer.to_owned(),
+        what: "a tensor has more than 2^32 elements".to_owned(),
+    })
+}
+
+/// Notes at each step which buffers no later step reads.
+fn mark_frees(steps: &mut [Step]) {
+    let mut last = HashMap::new();
+    for (index, step) in steps.iter().enumerate() {
+        for buffer in step.kind.touches() {
+            last.insert(buffer, index);
+        }
+    }
+    let mut by_step: Vec<(usize, BufferId)> = last.into_iter().map(|(b, s)| (s, b)).collect();
+    by_step.sort_unstable();
+    for (index, buffer) in by_step {
+        if let Some(step) = steps.get_mut(index) {
+            step.frees.push(buffer);
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Fully connected layers and convolutions: dot products by ±1 digits.
+
+use std::collections::BTreeMap;
+
+use privet_model::quant::ir::{Conv, Linear, Node, Tensor, Window};
+use privet_netlists::catalogue::BlockSpec;
+use privet_netlists::generate::{Dot, Sum};
+
+use super::{Lowering, element, unsupported};
+use crate::cost::{Known, StepCost};
+use crate::error::PlanError;
+use crate::step::{LinearGroup, LinearStep, Row, StepKind, TapSet};
+
+/// Instances that are garbled side by side, at most: a plan cuts work into units of this many.
+pub const LANES: usize = 32;
+
+/// Terms of one DOT or SUM block.
+const CHUNK_TERMS: usize = 16;
+
+impl Lowering<'_> {
+    pub(super) fn linear(
+        &mut self,
+        index: usize,
+        node: &Node,
+        linear: &Linear,
+    ) -> Result<(), PlanError> {
+        let taps = (0..linear.inputs)
+            .map(|i| element(&node.name, i))
+            .collect::<Result<Vec<_>, _>>()?;
+        let rows = (0..linear.outputs)
+            .map(|o| {
+                let o = element(&node.name, o)?;
+                Ok(Row {
+                    tapset: 0,
+                    filter: o,
+                    output: o,
+                })
+            })
+            .collect::<Result<Vec<_>, PlanError>>()?;
+        let group = LinearGroup {
+            terms: linear.inputs,
+            chunks: chunks(linear.inputs),
+            tapsets: vec![TapSet {
+                weights: taps.clone(),
+                elements: taps,
+            }],
+            rows,
+        };
+        self.dot_products(index, node, linear.weight_bits, linear.inputs, vec![group])
+    }
+
+    pub(super) fn conv(&mut self, index: usize, node: &Node, conv: &Conv) -> Result<(), PlanError> {
+        let (_, input) = self.operand(node, 0)?;
+        let output = self.tensor(&node.name, node.output)?;
+        let geometry = Geometry::new(node, conv, input, output)?;
+        let mut groups: BTreeMap<usize, LinearGroup> = BTreeMap::new();
+        for g in 0..conv.groups {
+            for position in 0..geometry.out_height * geometry.out_width {
+                let taps = geometry.taps(&node.name, conv, g, position)?;
+                let terms = taps.elements.len();
+                let group = groups.entry(terms).or_insert_with(|| LinearGroup {
+                    terms,
+                    chunks: chunks(terms),
+                    tapsets: Vec::new(),
+                    rows: Vec::new(),
+                });
+                let tapset = element(&node.name, group.tapsets.len())?;
+                group.tapsets.push(taps);
+                let filters = conv.out_channels / conv.groups;
+                for filter in g * filters..(g + 1) * filters {
+                    let at = filter * geometry.out_height * geometry.out_width + position;
+                    group.rows.push(Row {
+                        tapset,
+                        filter: element(&node.name, filter)?,
+                        output: element(&node.name, at)?,
+                    });
+                }
+            }
+        }
+        let [kh, kw] = conv.window.kernel;
+        let filter_len = conv.in_channels / conv.groups * kh * kw;
+        self.dot_products(
+            index,
+            node,
+            conv.weight_bits,
+            filter_len,
+            groups.into_values().collect(),
+        )
+    }
+
+    fn dot_products(
+        &mut self,
+        index: usize,
+        node: &Node,
+        weight_bits: u32,
+        filter_len: usize,
+        groups: Vec<LinearGroup>,
+    ) -> Result<(), PlanError> {
+        let (input, tensor) = self.operand(node, 0)?;
+        let input_bits = tensor.ring.bits();
+        let acc_bits = self.tensor(&node.name, node.output)?.ring.bits();
+        if acc_bits > 63 {
+            return Err(unsupported(
+                node,
+                format!("an accumulator of {acc_bits} bits"),
+                "garbled dot products reach 63 bits: use fewer value or fraction bits",
+            ));
+        }
+        let out = self.buffer_for(node.output, &node.name)?;
+        let step = LinearStep {
+            node: index,
+            input,
+            input_bits,
+            weight_bits,
+            acc_bits,
+            filter_len,
+            out,
+            groups,
+        };
+        let mut cost = StepCost::default();
+        for group in &step.groups {
+            let weights = self.weights_known();
+            for terms in &group.chunks {
+                let sum = self.block(&node.name, &step.sum_block(*terms), &sum_ports(*terms))?;
+                cost.add_block(sum, group.tapsets.len() as u64);
+                let dot = self.block(
+                    &node.name,
+                    &step.dot_block(*terms),
+                    &dot_ports(*terms, weights),
+                )?;
+                cost.add_block(dot, group.rows.len() as u64);
+            }
+            let bias = self.block(&node.name, &step.bias_block(), &[Known::Nobody, weights])?;
+            cost.add_block(bias, group.rows.len() as u64);
+        }
+        let cost = self.with_tables(cost);
+        self.push(&node.name, StepKind::Linear(step), cost);
+        self.place.insert(node.output, out);
+        Ok(())
+    }
+}
+
+impl LinearStep {
+    /// The block that sums `terms` inputs into an accumulator of L + 1 bits.
+    #[must_use]
+    pub const fn sum_block(&self, terms: u32) -> BlockSpec {
+        BlockSpec::Sum(Sum {
+            terms,
+            a_bits: self.input_bits,
+            acc_bits: self.acc_bits + 1,
+        })
+    }
+
+    /// The block that adds `terms` products to an accumulator of L + 1 bits.
+    #[must_use]
+    pub const fn dot_block(&self, terms: u32) -> BlockSpec {
+        BlockSpec::Dot(Dot {
+            terms,
+            a_bits: self.input_bits,
+            w_bits: self.weight_bits,
+            ring_bits: self.acc_bits,
+        })
+    }
+
+    /// The block that brings in a row's constant.
+    #[must_use]
+    pub const fn bias_block(&self) -> BlockSpec {
+        BlockSpec::Add {
+            bits: self.acc_bits + 1,
+        }
+    }
+}
+
+/// Classes of the ports of a SUM block.
+#[must_use]
+pub fn sum_ports(terms: u32) -> Vec<Known> {
+    vec![Known::Nobody; terms as usize + 1]
+}
+
+/// Classes of the ports of a DOT block: inputs, weights, accumulator.
+#[must_use]
+pub fn dot_ports(terms: u32, weights: Known) -> Vec<Known> {
+    let mut ports = vec![Known::Nobody; terms as usize];
+    ports.extend(std::iter::repeat_n(weights, terms as usize));
+    ports.push(Known::Nobody);
+    ports
+}
+
+/// Cuts `terms` into blocks of equal size as far as possible, none above `CHUNK_TERMS`.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a chunk has at most CHUNK_TERMS terms"
+)]
+fn chunks(terms: usize) -> Vec<u32> {
+    let full = terms / CHUNK_TERMS;
+    let mut chunks = vec![CHUNK_TERMS as u32; full];
+    if terms % CHUNK_TERMS != 0 {
+        chunks.push((terms % CHUNK_TERMS) as u32);
+    }
+    chunks
+}
+
+/// Extents of a convolution, checked once.
+struct Geometry {
+    in_height: usize,
+    in_width: usize,
+    out_height: usize,
+    out_width: usize,
+}
+
+impl Geometry {
+    fn new(node: &Node, conv: &Conv, input: &Tensor, output: &Tensor) -> Result<Self, PlanError> {
+        let (&[channels, in_height, in_width], &[filters, out_height, out_width]) =
+            (input.shape.as_slice(), output.shape.as_slice())
+        else {
+            return Err(unsupported(
+                node,
+                "a convolution of a tensor that is not [C, H, W]",
+                "reshape it",
+            ));
+        };
+        let fits = channels == conv.in_channels
+            && filters == conv.out_channels
+            && conv.groups > 0
+            && channels % conv.groups == 0
+            && filters % conv.groups == 0;
+        if !fits {
+            return Err(unsupported(
+                node,
+                "channels that do not fit the groups",
+                "check the model",
+            ));
+        }
+        Ok(Self {
+            in_height,
+            in_width,
+            out_height,
+            out_width,
+        })
+    }
+
+    /// The inputs inside the picture under the window at `position`, for channel group `g`.
+    fn taps(
+        &self,
+        layer: &str,
+        conv: &Conv,
+        g: usize,
+        position: usize,
+    ) -> Result<TapSet, PlanError> {
+        let [kh, kw] = conv.window.kernel;
+        let (oy, ox) = (position / self.out_width, position % self.out_width);
+        let per_group = conv.in_channels / conv.groups;
+        let mut set = TapSet {
+            elements: Vec::new(),
+            weights: Vec::new(),
+        };
+        for c in 0..per_group {
+            for ky in 0..kh {
+                let Some(y) = tap(&conv.window, 0, oy, ky, self.in_height) else {
+                    continue;
+                };
+                for kx in 0..kw {
+                    let Some(x) = tap(&conv.window, 1, ox, kx, self.in_width) else {
+                        continue;
+                    };
+                    let channel = g * per_group + c;
+                    let at = (channel * self.in_height + y) * self.in_width + x;
+                    set.elements.push(element(layer, at)?);
+                    set.weights.push(element(layer, (c * kh + ky) * kw + kx)?);
+                }
+            }
+        }
+        Ok(set)
+    }
+}
+
+/// Input coordinate along `axis` under kernel cell `k` at output coordinate `o`; `None` in the padding.
+#[expect(clippy::indexing_slicing, reason = "axis is 0 or 1")]
+fn tap(window: &Window, axis: usize, o: usize, k: usize, extent: usize) -> Option<usize> {
+    (o * window.strides[axis] + k * window.dilations[axis])
+        .checked_sub(window.pads_before[axis])
+        .filter(|i| *i < extent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_cover_all_terms() {
+        for terms in [0usize, 1, 15, 16, 17, 845] {
+            let cut = chunks(terms);
+            assert_eq!(cut.iter().map(|c| *c as usize).sum::<usize>(), terms);
+            assert!(cut.iter().all(|c| *c as usize <= CHUNK_TERMS && *c > 0));
+        }
+    }
+
+    #[test]
+    fn taps_in_the_padding_are_absent() {
+        let window = Window {
+            kernel: [3, 3],
+            strides: [2, 2],
+            dilations: [1, 1],
+            pads_before: [1, 1],
+            pads_after: [1, 1],
+        };
+        assert_eq!(tap(&window, 0, 0, 0, 5), None);
+        assert_eq!(tap(&window, 0, 0, 1, 5), Some(0));
+        assert_eq!(tap(&window, 0, 2, 2, 5), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! Opening the answer to the client.
+
+use privet_netlists::catalogue::BlockSpec;
+
+use super::Lowering;
+use crate::cost::StepCost;
+use crate::error::PlanError;
+use crate::options::Reveal;
+use crate::step::{BufferId, Port, StepKind};
+
+/// Name of the last layer in reports.
+const LAYER: &str = "output";
+
+impl Lowering<'_> {
+    pub(super) fn output(&mut self) -> Result<(), PlanError> {
+        let logits = self.place(LAYER, self.graph.output)?;
+        let tensor = self.tensor(LAYER, self.graph.output)?;
+        let (bits, n) = (tensor.ring.bits(), tensor.shape.iter().product::<usize>());
+        let n32 = super::element(LAYER, n)?;
+        let reveal = self.options.reveal;
+        let from = match reveal {
+            Reveal::Logits => logits,
+            Reveal::Label if n == 1 => self.new_buffer(1, 0)?,
+            Reveal::Label => self.ranking(logits, BlockSpec::Argmax { bits, count: n32 }, n)?,
+            Reveal::Top(k) => {
+                if usize::from(k) > n {
+                    return Err(PlanError::Options(format!("top:{k} of {n} classes")));
+                }
+                self.ranking(
+                    logits,
+                    BlockSpec::TopK {
+                        bits,
+                        count: n32,
+                        best: u32::from(k),
+                    },
+                    n,
+                )?
+            }
+        };
+        // One bit per wire: the garbling server's decoding bits, or the evaluating server's colour bits.
+        let bytes = self.buffer(from)?.labels().div_ceil(8) as u64;
+        let cost = StepCost {
+            server_bytes: bytes,
+            flights: 1,
+            ..StepCost::default()
+        };
+        self.push(LAYER, StepKind::Output { from, reveal }, cost);
+        Ok(())
+    }
+
+    /// One instance of a ranking netlist over all logits; its output is one word.
+    fn ranking(
+        &mut self,
+        logits: BufferId,
+        block: BlockSpec,
+        n: usize,
+    ) -> Result<BufferId, PlanError> {
+        let netlist = block.netlist().map_err(|source| PlanError::Netlist {
+            layer: LAYER.to_owned(),
+            block: block.name(),
+            source,
+        })?;
+        let bits = netlist.outputs().iter().map(|port| port.bits).sum();
+        let ports = (0..n)
+            .map(|i| {
+                Ok(Port::Words {
+                    buffer: logits,
+                    index: vec![super::element(LAYER, i)?],
+                })
+            })
+            .collect::<Result<_, PlanError>>()?;
+        let out = self.new_buffer(1, bits)?;
+        self.cells(LAYER, block, 1, ports, out, Vec::new())?;
+        Ok(out)
+    }
+}

@@ -1,0 +1,302 @@
+//! The plan: what both parties follow.
+
+use std::collections::BTreeMap;
+
+use privet_model::quant::ir::Graph;
+use privet_netlists::catalogue::BlockSpec;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::cost::{Cost, LinkModel, Rates, StepCost};
+use crate::error::PlanError;
+use crate::lower::{LANES, lower};
+use crate::options::{Caps, PlanOptions};
+use crate::step::{Buffer, BufferId, LinearStep, Step, StepKind};
+
+/// Memory of a party beside labels and steps: frames, threads, kernels' scratch.
+const FIXED_MEMORY: u64 = 48 << 20;
+
+/// Steps of one inference, the buffers they use and what they cost.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// The network, as both parties know it.
+    pub graph: Graph,
+    /// What was agreed besides.
+    pub options: PlanOptions,
+    /// Label buffers.
+    pub buffers: Vec<Buffer>,
+    /// Steps in order.
+    pub steps: Vec<Step>,
+    /// Tweaks that one inference uses up.
+    pub tweaks: u64,
+    /// What one inference costs.
+    pub cost: Cost,
+    /// SHA-256 of everything public: graph, options, netlists, counts.
+    pub hash: [u8; 32],
+}
+
+impl Plan {
+    /// Plans a graph. The graph must have been validated.
+    ///
+    /// # Errors
+    /// An operation that the backend cannot run, or an inconsistent graph.
+    pub fn new(graph: Graph, options: PlanOptions) -> Result<Self, PlanError> {
+        let lowered = lower(&graph, &options)?;
+        let mut inference = StepCost::default();
+        for step in &lowered.steps {
+            inference.add(&step.cost);
+        }
+        let memory = FIXED_MEMORY
+            + peak_labels(&lowered.buffers, &lowered.steps)?
+            + steps_size(&lowered.steps);
+        let cost = Cost { inference, memory };
+        let hash = hash(&graph, &options, &lowered.steps, &inference)?;
+        Ok(Self {
+            graph,
+            options,
+            buffers: lowered.buffers,
+            steps: lowered.steps,
+            tweaks: lowered.tweaks,
+            cost,
+            hash,
+        })
+    }
+
+    /// Refuses a plan that needs more than a party allows.
+    ///
+    /// # Errors
+    /// The first cap that is exceeded.
+    pub fn check(&self, caps: &Caps, rates: &Rates, link: &LinkModel) -> Result<(), PlanError> {
+        let above = |what, needs: u64, cap: u64, flag| PlanError::AboveCap {
+            what,
+            needs: mebibytes(needs),
+            cap: mebibytes(cap),
+            flag,
+        };
+        if self.cost.memory > caps.memory {
+            return Err(above(
+                "of memory",
+                self.cost.memory,
+                caps.memory,
+                "--max-memory",
+            ));
+        }
+        let bytes = self.cost.inference.bytes();
+        if bytes > caps.bytes {
+            return Err(above(
+                "of traffic per input",
+                bytes,
+                caps.bytes,
+                "--max-bytes",
+            ));
+        }
+        let seconds = rates.seconds(&self.cost.inference, link);
+        #[expect(clippy::cast_precision_loss, reason = "a cap in seconds is small")]
+        if seconds > caps.seconds as f64 {
+            return Err(PlanError::AboveCap {
+                what: "per input (estimated)",
+                needs: format!("{seconds:.0} s"),
+                cap: format!("{} s", caps.seconds),
+                flag: "--max-seconds",
+            });
+        }
+        Ok(())
+    }
+
+    /// Costs summed by layer, in order of first appearance.
+    #[must_use]
+    pub fn layers(&self) -> Vec<(String, StepCost)> {
+        let mut layers: Vec<(String, StepCost)> = Vec::new();
+        for step in &self.steps {
+            match layers.last_mut() {
+                Some((name, cost)) if *name == step.layer => cost.add(&step.cost),
+                _ => layers.push((step.layer.clone(), step.cost)),
+            }
+        }
+        layers
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+fn hash(
+    graph: &Graph,
+    options: &PlanOptions,
+    steps: &[Step],
+    cost: &StepCost,
+) -> Result<[u8; 32], PlanError> {
+    let encode =
+        |e: postcard::Error| PlanError::Options(format!("the plan cannot be encoded: {e}"));
+    let mut hasher = Sha256::new();
+    hasher.update(b"privet plan 1");
+    hasher.update(postcard::to_allocvec(graph).map_err(encode)?);
+    hasher.update(postcard::to_allocvec(options).map_err(encode)?);
+    let mut blocks = BTreeMap::new();
+    for step in steps {
+        for block in step.kind.blocks() {
+            blocks.insert(block.name(), (block, step.layer.clone()));
+        }
+    }
+    for (name, (block, layer)) in blocks {
+        let netlist = block.netlist().map_err(|source| PlanError::Netlist {
+            layer,
+            block: name.clone(),
+            source,
+        })?;
+        hasher.update(name.as_bytes());
+        hasher.update(netlist.sha256());
+    }
+    for count in [
+        cost.ands,
+        cost.half_ands,
+        cost.cots,
+        cost.client_bytes,
+        cost.server_bytes,
+    ] {
+        hasher.update(count.to_le_bytes());
+    }
+    Ok(hasher.finalize().into())
+}
+
+/// Peak bytes of labels: buffers are made when first written and dropped after their last reader.
+fn peak_labels(buffers: &[Buffer], steps: &[Step]) -> Result<u64, PlanError> {
+    let size = |id: BufferId| {
+        buffers
+            .get(id.0 as usize)
+            .map_or(0, |b| b.labels() as u64 * 16)
+    };
+    let mut live: BTreeMap<BufferId, u64> = BTreeMap::new();
+    let mut peak = 0;
+    for step in steps {
+        for id in step.kind.touches() {
+            live.insert(id, size(id));
+        }
+        let now = live
+            .values()
+            .try_fold(step.kind.scratch(), |sum, bytes| sum.checked_add(*bytes));
+        peak =
+            peak.max(now.ok_or_else(|| PlanError::Options("the network is too large".to_owned()))?);
+        for id in &step.frees {
+            live.remove(id);
+        }
+    }
+    Ok(peak)
+}
+
+/// Bytes of the steps' own index tables.
+fn steps_size(steps: &[Step]) -> u64 {
+    steps.iter().map(|step| step.kind.table_size()).sum()
+}
+
+impl StepKind {
+    /// Buffers that the step reads or fills.
+    #[must_use]
+    pub fn touches(&self) -> Vec<BufferId> {
+        use crate::step::{Port, Source, WireWords};
+        let mut ids = match self {
+            Self::Input { out } => vec![*out],
+            Self::Output { from, .. } => vec![*from],
+            Self::Linear(step) => vec![step.input, step.out],
+            Self::Cells(step) => {
+                let mut ids = vec![step.out];
+                ids.extend(step.ports.iter().filter_map(|port| match port {
+                    Port::Words { buffer, .. } => Some(*buffer),
+                    Port::Constants { .. } => None,
+                }));
+                ids
+            }
+            Self::Wire(step) => {
+                let mut ids = vec![step.out];
+                match &step.words {
+                    WireWords::Same(buffer) => ids.push(*buffer),
+                    WireWords::Each(words) => {
+                        ids.extend(words.iter().filter_map(|word| match word {
+                            Source::Word { buffer, .. } => Some(*buffer),
+                            Source::Constant(_) => None,
+                        }))
+                    }
+                }
+                ids
+            }
+        };
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Netlists that the step instantiates.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<BlockSpec> {
+        match self {
+            Self::Input { .. } | Self::Output { .. } | Self::Wire(_) => Vec::new(),
+            Self::Cells(step) => vec![step.block],
+            Self::Linear(step) => step.blocks(),
+        }
+    }
+
+    /// Bytes of labels beside buffers: a linear step keeps one accumulator per tap set.
+    fn scratch(&self) -> u64 {
+        match self {
+            Self::Linear(step) => {
+                let sets = step
+                    .groups
+                    .iter()
+                    .map(|g| g.tapsets.len() as u64)
+                    .max()
+                    .unwrap_or(0);
+                (sets + LANES as u64) * u64::from(step.acc_bits + 1) * 16
+            }
+            Self::Input { .. } | Self::Output { .. } | Self::Wire(_) | Self::Cells(_) => 0,
+        }
+    }
+
+    fn table_size(&self) -> u64 {
+        use crate::step::{Port, WireWords};
+        match self {
+            Self::Input { .. } | Self::Output { .. } => 0,
+            Self::Linear(step) => step
+                .groups
+                .iter()
+                .map(|g| {
+                    let taps: usize = g.tapsets.iter().map(|t| t.elements.len() * 8 + 48).sum();
+                    (taps + g.rows.len() * 12) as u64
+                })
+                .sum(),
+            Self::Cells(step) => step
+                .ports
+                .iter()
+                .map(|port| match port {
+                    Port::Words { index, .. } => index.len() as u64 * 4,
+                    Port::Constants { .. } => 0,
+                })
+                .sum(),
+            Self::Wire(step) => match &step.words {
+                WireWords::Same(_) => 0,
+                WireWords::Each(words) => words.len() as u64 * 16,
+            },
+        }
+    }
+}
+
+impl LinearStep {
+    /// The distinct netlists of the step.
+    #[must_use]
+    pub fn blocks(&self) -> Vec<BlockSpec> {
+        let mut sizes: Vec<u32> = self
+            .groups
+            .iter()
+            .flat_map(|g| g.chunks.iter().copied())
+            .collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        let mut blocks = vec![self.bias_block()];
+        for terms in sizes {
+            blocks.push(self.sum_block(terms));
+            blocks.push(self.dot_block(terms));
+        }
+        blocks
+    }
+}

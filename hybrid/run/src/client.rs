@@ -1,0 +1,342 @@
+//! The client: asks, checks the plan, follows it, learns the answer.
+
+use std::time::Instant;
+
+use privet_net::Session;
+use privet_plan::{Caps, LinkModel, Party, Plan, Rates, Reveal};
+use serde::Serialize;
+
+use crate::error::RunError;
+use crate::exec::{Executor, Programs, Worker};
+use crate::handshake::{
+    ClearAnswer, Hello, MAX_CONTROL, Offer, PROTOCOL, Reply, Request, sanitise,
+};
+use crate::report::{Progress, Report};
+use crate::seat::{self, AnySeat};
+
+/// What the client wants and what it refuses.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// Name of the model; none: the server's only one.
+    pub model: Option<String>,
+    /// What to learn.
+    pub reveal: Reveal,
+    /// Who garbles.
+    pub garbler: Party,
+    /// What the plan may cost.
+    pub caps: Caps,
+    /// For the estimate of seconds that the cap is compared with.
+    pub rates: Rates,
+    /// Likewise.
+    pub link: LinkModel,
+    /// Ask for the clear result too; sends the input in the clear.
+    pub insecure_verify: bool,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            model: None,
+            reveal: Reveal::Label,
+            garbler: Party::Server,
+            caps: Caps::default(),
+            rates: Rates::default(),
+            link: LinkModel::LOOPBACK,
+            insecure_verify: false,
+        }
+    }
+}
+
+/// What the client learnt of one input.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// The label.
+    pub label: u32,
+    /// The best labels in order, where `top:K` was granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top: Option<Vec<u32>>,
+    /// The logits as integers, where they were granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logits: Option<Vec<i64>>,
+    /// Fraction bits of the logits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frac_bits: Option<u32>,
+    /// The clear result, where both sides allowed insecure verification.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clear: Option<Clear>,
+}
+
+/// The clear result beside the private one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Clear {
+    /// The oracle's label.
+    pub label: u32,
+    /// The oracle's logits.
+    pub logits: Vec<i64>,
+    /// Everything that was opened equals the oracle's.
+    pub exact: bool,
+}
+
+/// An agreed session.
+pub struct Client {
+    session: Session,
+    seats: Vec<AnySeat>,
+    plan: Plan,
+    programs: Programs,
+    inferences: u64,
+    insecure_verify: bool,
+    setup_seconds: f64,
+    setup_bytes: u64,
+}
+
+impl Client {
+    /// Agrees on a plan with the server and prepares the session.
+    ///
+    /// # Errors
+    /// The server refuses, its graph or plan is not acceptable, or the connection fails.
+    pub fn start(mut session: Session, options: &ClientOptions) -> Result<Self, RunError> {
+        let started = Instant::now();
+        let plan = match agree(&mut session, options) {
+            Ok(plan) => plan,
+            Err(error) => {
+                if !matches!(error, RunError::Net(_)) {
+                    refuse(&mut session, &error.to_string());
+                }
+                return Err(error);
+            }
+        };
+        let seats = seat::set_up(&mut session, plan.options.garbler == Party::Client, false)?;
+        let setup_bytes = traffic(&session);
+        Ok(Self {
+            session,
+            seats,
+            plan,
+            programs: Programs::default(),
+            inferences: 0,
+            insecure_verify: options.insecure_verify,
+            setup_seconds: started.elapsed().as_secs_f64(),
+            setup_bytes,
+        })
+    }
+
+    /// The plan that was agreed.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// One private inference on a real-valued (preprocessed) input.
+    ///
+    /// # Errors
+    /// The input does not fit the network, or the run fails; after a failed run the session is over.
+    pub fn infer(
+        &mut self,
+        input: &[f32],
+        progress: &mut dyn Progress,
+    ) -> Result<(Answer, Report), RunError> {
+        let values = self
+            .plan
+            .graph
+            .quantise_input(input)
+            .map_err(|e| RunError::Input(e.to_string()))?;
+        self.infer_integers(&values, progress)
+    }
+
+    /// One private inference on quantised input.
+    ///
+    /// # Errors
+    /// As [`Self::infer`].
+    pub fn infer_integers(
+        &mut self,
+        values: &[i64],
+        progress: &mut dyn Progress,
+    ) -> Result<(Answer, Report), RunError> {
+        let started = Instant::now();
+        let control = control(&mut self.session)?;
+        control.send_msg(&Request::Infer)?;
+        control.flush()?;
+        let mut executor = Executor::new(&self.plan, &mut self.programs, None, self.inferences)?;
+        self.inferences += 1;
+        let mut workers: Vec<Worker<'_, AnySeat>> = self
+            .session
+            .lanes_mut()
+            .iter_mut()
+            .zip(&mut self.seats)
+            .map(|(channel, seat)| Worker { channel, seat })
+            .collect();
+        let outcome = executor.run(&mut workers, Some(values), progress)?;
+        let opened = outcome
+            .opened
+            .ok_or(RunError::Contradiction("nothing was opened"))?;
+        let mut answer = decode(&self.plan, &opened)?;
+        let seconds = started.elapsed().as_secs_f64();
+        if self.insecure_verify {
+            answer.clear = Some(self.verify(values, &answer)?);
+        }
+        let mut report = Report::new(outcome.layers, &self.plan.cost.inference, seconds);
+        report.setup_bytes = self.setup_bytes;
+        report.setup_seconds = self.setup_seconds;
+        Ok((answer, report))
+    }
+
+    /// Ends the session in order.
+    ///
+    /// # Errors
+    /// The connection fails.
+    pub fn finish(mut self) -> Result<(), RunError> {
+        let control = control(&mut self.session)?;
+        control.send_msg(&Request::Done)?;
+        control.flush()?;
+        Ok(())
+    }
+
+    fn verify(&mut self, values: &[i64], answer: &Answer) -> Result<Clear, RunError> {
+        let control = control(&mut self.session)?;
+        control.send_msg(&Request::InsecureVerify(values.to_vec()))?;
+        let clear: ClearAnswer = control.recv_msg(MAX_CONTROL)?;
+        let exact = clear.label == answer.label
+            && answer
+                .logits
+                .as_ref()
+                .is_none_or(|logits| *logits == clear.logits)
+            && answer
+                .top
+                .as_ref()
+                .is_none_or(|top| *top == ranking(&clear.logits, top.len()));
+        Ok(Clear {
+            label: clear.label,
+            logits: clear.logits,
+            exact,
+        })
+    }
+}
+
+/// The `k` largest, best first, ties by lowest index.
+fn ranking(logits: &[i64], k: usize) -> Vec<u32> {
+    let mut order: Vec<(i64, u32)> = logits.iter().copied().zip(0..).collect();
+    order.sort_by_key(|(value, index)| (std::cmp::Reverse(*value), *index));
+    order.into_iter().take(k).map(|(_, index)| index).collect()
+}
+
+fn control(session: &mut Session) -> Result<&mut privet_net::Channel, RunError> {
+    session
+        .lanes_mut()
+        .first_mut()
+        .ok_or(RunError::Contradiction("a session without lanes"))
+}
+
+pub(crate) fn traffic(session: &Session) -> u64 {
+    let total = session.stats().total();
+    total.sent_bytes + total.received_bytes
+}
+
+fn agree(session: &mut Session, options: &ClientOptions) -> Result<Plan, RunError> {
+    let control = control(session)?;
+    control.set_phase("handshake");
+    control.send_msg(&Hello {
+        protocol: PROTOCOL,
+        model: options.model.clone(),
+        reveal: options.reveal,
+        garbler: options.garbler,
+        insecure_verify: options.insecure_verify,
+    })?;
+    let (graph, granted, hash) = match control.recv_msg(MAX_CONTROL)? {
+        Offer::Refused(reason) => {
+            return Err(RunError::Incompatible(format!(
+                "the server refused: {}",
+                sanitise(&reason)
+            )));
+        }
+        Offer::Plan {
+            model_id: _,
+            graph,
+            options,
+            plan_hash,
+        } => (graph, options, plan_hash),
+    };
+    if granted.reveal != options.reveal || granted.garbler != options.garbler {
+        return Err(RunError::PeerMisbehaved(
+            "it granted other options than were asked for".to_owned(),
+        ));
+    }
+    graph
+        .validate(&privet_model::quant::Limits::default())
+        .map_err(|e| RunError::Graph(sanitise(&e.to_string())))?;
+    let plan = Plan::new(*graph, granted)?;
+    if plan.hash != hash {
+        return Err(RunError::Incompatible(
+            "the two sides compute different plans for this network; use the same version on both"
+                .to_owned(),
+        ));
+    }
+    plan.check(&options.caps, &options.rates, &options.link)?;
+    let control = self::control(session)?;
+    control.send_msg(&Reply::Accept)?;
+    control.flush()?;
+    Ok(plan)
+}
+
+/// Tells the server why there will be no session; the client's own error matters more.
+fn refuse(session: &mut Session, reason: &str) {
+    if let Ok(control) = control(session) {
+        let sent = control.send_msg(&Reply::Refuse(sanitise(reason)));
+        drop(sent.and_then(|()| control.flush()));
+    }
+}
+
+/// From opened bits to the answer.
+fn decode(plan: &Plan, opened: &[bool]) -> Result<Answer, RunError> {
+    let tensor = plan
+        .graph
+        .tensors
+        .get(plan.graph.output.0 as usize)
+        .ok_or(RunError::Contradiction("the output does not exist"))?;
+    let unsigned = |bits: &[bool]| {
+        bits.iter()
+            .rev()
+            .fold(0u32, |v, b| (v << 1) | u32::from(*b))
+    };
+    let mut answer = Answer {
+        label: 0,
+        top: None,
+        logits: None,
+        frac_bits: None,
+        clear: None,
+    };
+    match plan.options.reveal {
+        Reveal::Label => answer.label = unsigned(opened),
+        Reveal::Top(k) => {
+            let width = opened.len() / usize::from(k).max(1);
+            let top: Vec<u32> = opened.chunks(width.max(1)).map(unsigned).collect();
+            answer.label = top.first().copied().unwrap_or(0);
+            answer.top = Some(top);
+        }
+        Reveal::Logits => {
+            let width = tensor.ring.bits() as usize;
+            let logits: Vec<i64> = opened
+                .chunks(width)
+                .map(|bits| {
+                    let word = bits
+                        .iter()
+                        .rev()
+                        .fold(0i64, |v, b| (v << 1) | i64::from(*b));
+                    tensor.ring.wrap(word)
+                })
+                .collect();
+            answer.label = ranking(&logits, 1).first().copied().unwrap_or(0);
+            answer.logits = Some(logits);
+            answer.frac_bits = Some(tensor.frac_bits);
+        }
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ranking;
+
+    #[test]
+    fn ties_go_to_the_lowest_index() {
+        assert_eq!(ranking(&[3, 7, 7, -1, 7], 4), [1, 2, 4, 0]);
+    }
+}

@@ -1,0 +1,51 @@
+//! Why an inference ended early, and whose fault it is.
+
+use privet_plan::PlanError;
+
+/// Why an inference ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The channel or the peer behind it.
+    #[error(transparent)]
+    Net(#[from] privet_net::Error),
+    /// Oblivious transfer.
+    #[error(transparent)]
+    Ot(#[from] privet_ot::Error),
+    /// Garbling.
+    #[error(transparent)]
+    Garble(#[from] privet_garble::Error),
+    /// The plan cannot be made or is above a cap.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The peer's network description is not a valid one.
+    #[error("the server's network description is not valid: {0}")]
+    Graph(String),
+    /// The two sides want different things; neither misbehaves.
+    #[error("{0}")]
+    Incompatible(String),
+    /// The peer sent what an honest one never sends.
+    #[error("the peer misbehaved: {0}")]
+    PeerMisbehaved(String),
+    /// The caller's input does not fit the network.
+    #[error("{0}")]
+    Input(String),
+    /// A defect of this program: a plan that contradicts itself.
+    #[error("internal contradiction in the plan: {0}")]
+    Contradiction(&'static str),
+}
+
+impl RunError {
+    /// Whether the peer or the network is the cause (as opposed to this side's files or options).
+    #[must_use]
+    pub const fn is_peer(&self) -> bool {
+        match self {
+            Self::Net(_)
+            | Self::Ot(_)
+            | Self::Garble(_)
+            | Self::Graph(_)
+            | Self::Incompatible(_) => true,
+            Self::PeerMisbehaved(_) => true,
+            Self::Plan(_) | Self::Input(_) | Self::Contradiction(_) => false,
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! Dot products with the server's weights, by ±1 digits.
+//!
+//! With K terms, sums hold `-sum_j x_j - K` (a SUM over complemented inputs); the row's constant,
+//! known to the weights' owner, is `2 * bias + K + correction(weights)`; the DOT chain adds
+//! `sum_j sum_i 2^i (±x_j)`. The accumulator then holds `2 * (sum_j w_j x_j + bias)` mod 2^(L+1).
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use privet_garble::InputClass;
+use privet_model::quant::ir::Params;
+use privet_netlists::dot;
+use privet_plan::{LANES, LinearGroup, LinearStep, Row, TapSet, units};
+use privet_prim::Block;
+
+use super::cells::scatter;
+use super::{Executor, Worker, on_lanes};
+use crate::error::RunError;
+use crate::seat::{Compiled, Seat};
+
+/// One block of a chain.
+struct Link {
+    program: Arc<Compiled>,
+    terms: usize,
+    /// Position of its first term.
+    from: usize,
+    /// First tweak, for instance 0.
+    tweak: u64,
+}
+
+/// What a group's units share.
+struct Group<'a> {
+    step: &'a LinearStep,
+    group: &'a LinearGroup,
+    input: &'a [Block],
+    params: Option<&'a Params>,
+    sums: Vec<Link>,
+    bias: Link,
+    dots: Vec<Link>,
+    acc: usize,
+}
+
+impl Executor<'_> {
+    pub(crate) fn linear<S: Seat>(
+        &mut self,
+        workers: &mut [Worker<'_, S>],
+        step: &LinearStep,
+        mut tweak: u64,
+    ) -> Result<(), RunError> {
+        let mut out = self.take_buffer(step.out)?;
+        let width = step.acc_bits as usize;
+        for group in &step.groups {
+            let links = self.links(step, group, &mut tweak)?;
+            let context = Group {
+                step,
+                group,
+                input: self.labels(step.input)?,
+                params: self.params(step.node)?,
+                sums: links.0,
+                bias: links.1,
+                dots: links.2,
+                acc: width + 1,
+            };
+            let sums = context.sums(workers)?;
+            let units: Vec<_> = units(group.rows.len(), LANES).collect();
+            on_lanes(
+                workers,
+                units.len(),
+                |unit, worker| {
+                    context.rows(worker, units.get(unit).cloned().unwrap_or_default(), &sums)
+                },
+                |unit, acc| {
+                    let range = units.get(unit).cloned().unwrap_or_default();
+                    let lanes = range.len();
+                    for (lane, row) in group.rows.get(range).unwrap_or_default().iter().enumerate()
+                    {
+                        let start = row.output as usize * width;
+                        let word = out
+                            .get_mut(start..start + width)
+                            .ok_or(RunError::Contradiction("a row outside its buffer"))?;
+                        // The accumulator stands at double scale: its lowest bit is dropped.
+                        for (label, from) in word
+                            .iter_mut()
+                            .zip(acc.iter().skip(lane).step_by(lanes).skip(1))
+                        {
+                            *label = *from;
+                        }
+                    }
+                    Ok(())
+                },
+            )?;
+        }
+        self.put_buffer(step.out, out);
+        Ok(())
+    }
+
+    /// Programs and tweak ranges of a group, in the plan's order.
+    fn links(
+        &mut self,
+        step: &LinearStep,
+        group: &LinearGroup,
+        tweak: &mut u64,
+    ) -> Result<(Vec<Link>, Link, Vec<Link>), RunError> {
+        let secret = self.secret_class();
+        let (mut sums, mut dots) = (Vec::new(), Vec::new());
+        let mut link = |program: Arc<Compiled>, terms: u32, from: usize, instances: usize| {
+            let link = Link {
+                terms: terms as usize,
+                from,
+                tweak: *tweak,
+                program,
+            };
+            *tweak += link.program.tweaks() * instances as u64;
+            link
+        };
+        let mut from = 0;
+        for terms in &group.chunks {
+            let classes = vec![InputClass::Mixed; *terms as usize + 1];
+            let program = self.programs.get(&step.sum_block(*terms), &classes)?;
+            sums.push(link(program, *terms, from, group.tapsets.len()));
+            from += *terms as usize;
+        }
+        let program = self
+            .programs
+            .get(&step.bias_block(), &[InputClass::Mixed, secret])?;
+        let bias = link(program, 0, 0, group.rows.len());
+        let mut from = 0;
+        for terms in &group.chunks {
+            let mut classes = vec![InputClass::Mixed; *terms as usize];
+            classes.extend(std::iter::repeat_n(secret, *terms as usize));
+            classes.push(InputClass::Mixed);
+            let program = self.programs.get(&step.dot_block(*terms), &classes)?;
+            dots.push(link(program, *terms, from, group.rows.len()));
+            from += *terms as usize;
+        }
+        Ok((sums, bias, dots))
+    }
+}
+
+impl Group<'_> {
+    /// `-sum_j x_j - K` for each tap set, `acc` labels each.
+    fn sums<S: Seat>(&self, workers: &mut [Worker<'_, S>]) -> Result<Vec<Block>, RunError> {
+        let units: Vec<_> = units(self.group.tapsets.len(), LANES).collect();
+        let mut sums = vec![Block::ZERO; self.group.tapsets.len() * self.acc];
+        on_lanes(
+            workers,
+            units.len(),
+            |unit, worker| self.sum_unit(worker, units.get(unit).cloned().unwrap_or_default()),
+            |unit, acc| {
+                let range = units.get(unit).cloned().unwrap_or_default();
+                let lanes = range.len();
+                for (lane, set) in range.enumerate() {
+                    let word = sums
+                        .get_mut(set * self.acc..(set + 1) * self.acc)
+                        .ok_or(RunError::Contradiction("a tap set too many"))?;
+                    for (label, from) in word.iter_mut().zip(acc.iter().skip(lane).step_by(lanes)) {
+                        *label = *from;
+                    }
+                }
+                Ok(())
+            },
+        )?;
+        Ok(sums)
+    }
+
+    fn sum_unit<S: Seat>(
+        &self,
+        worker: &mut Worker<'_, S>,
+        range: Range<usize>,
+    ) -> Result<Vec<Block>, RunError> {
+        let lanes = range.len();
+        let complement = worker.seat.complement();
+        let mut acc = vec![worker.seat.constant(false); self.acc * lanes];
+        let sets = self.group.tapsets.get(range.clone()).unwrap_or_default();
+        let mut inputs = Vec::new();
+        for link in &self.sums {
+            let words = link.terms * self.step.input_bits as usize * lanes;
+            inputs.clear();
+            inputs.resize(words + acc.len(), Block::ZERO);
+            let (data, rest) = inputs.split_at_mut(words);
+            self.gather(link, lanes, sets.iter(), data)?;
+            for label in data.iter_mut() {
+                *label ^= complement;
+            }
+            rest.copy_from_slice(&acc);
+            let tweak = link.tweak + range.start as u64 * link.program.tweaks();
+            worker.seat.call(
+                worker.channel,
+                &link.program,
+                tweak,
+                lanes,
+                &inputs,
+                &mut acc,
+            )?;
+        }
+        Ok(acc)
+    }
+
+    /// The accumulators of a unit's rows, `[bit][lane]`.
+    fn rows<S: Seat>(
+        &self,
+        worker: &mut Worker<'_, S>,
+        range: Range<usize>,
+        sums: &[Block],
+    ) -> Result<Vec<Block>, RunError> {
+        let rows = self.group.rows.get(range.clone()).unwrap_or_default();
+        let lanes = rows.len();
+        let mut inputs = vec![Block::ZERO; 2 * self.acc * lanes];
+        let (from_sums, constants) = inputs.split_at_mut(self.acc * lanes);
+        for (lane, row) in rows.iter().enumerate() {
+            scatter(
+                from_sums,
+                lanes,
+                lane,
+                sums,
+                row.tapset as usize * self.acc,
+                self.acc,
+            )?;
+        }
+        let words = self.constants(rows)?;
+        worker
+            .seat
+            .secret_words(worker.channel, words.as_deref(), self.acc, constants)?;
+        let mut acc = vec![Block::ZERO; self.acc * lanes];
+        let tweak = self.bias.tweak + range.start as u64 * self.bias.program.tweaks();
+        worker.seat.call(
+            worker.channel,
+            &self.bias.program,
+            tweak,
+            lanes,
+            &inputs,
+            &mut acc,
+        )?;
+
+        let w_bits = self.step.weight_bits as usize;
+        for link in &self.dots {
+            let data = link.terms * self.step.input_bits as usize * lanes;
+            let digits = link.terms * w_bits * lanes;
+            inputs.clear();
+            inputs.resize(data + digits + acc.len(), Block::ZERO);
+            let (taps, rest) = inputs.split_at_mut(data);
+            let sets = rows
+                .iter()
+                .filter_map(|row| self.group.tapsets.get(row.tapset as usize));
+            self.gather(link, lanes, sets, taps)?;
+            let (weights, before) = rest.split_at_mut(digits);
+            self.weights(worker, link, rows, weights)?;
+            before.copy_from_slice(&acc);
+            let tweak = link.tweak + range.start as u64 * link.program.tweaks();
+            worker.seat.call(
+                worker.channel,
+                &link.program,
+                tweak,
+                lanes,
+                &inputs,
+                &mut acc,
+            )?;
+        }
+        Ok(acc)
+    }
+
+    /// Input words of one block of the chain, `[term][bit][lane]`.
+    fn gather<'t>(
+        &self,
+        link: &Link,
+        lanes: usize,
+        sets: impl Iterator<Item = &'t TapSet>,
+        target: &mut [Block],
+    ) -> Result<(), RunError> {
+        let bits = self.step.input_bits as usize;
+        for (lane, set) in sets.enumerate() {
+            let taps = set
+                .elements
+                .get(link.from..link.from + link.terms)
+                .ok_or(RunError::Contradiction("a tap set is too short"))?;
+            for (word, element) in target.chunks_exact_mut(bits * lanes).zip(taps) {
+                scatter(
+                    word,
+                    lanes,
+                    lane,
+                    self.input,
+                    *element as usize * bits,
+                    bits,
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `2 * bias + K + correction` of each row, on the server's side.
+    fn constants(&self, rows: &[Row]) -> Result<Option<Vec<u64>>, RunError> {
+        let Some(params) = self.params else {
+            return Ok(None);
+        };
+        let mut weights = Vec::with_capacity(self.group.terms);
+        let mut words = Vec::with_capacity(rows.len());
+        for row in rows {
+            weights.clear();
+            self.row_weights(params, row, 0..self.group.terms, &mut weights)?;
+            let bias = params
+                .bias
+                .get(row.filter as usize)
+                .ok_or(RunError::Contradiction("a layer has too few biases"))?;
+            let correction = dot::correction(
+                &weights,
+                self.step.input_bits,
+                self.step.weight_bits,
+                self.step.acc_bits,
+            );
+            let word = bias
+                .cast_unsigned()
+                .wrapping_mul(2)
+                .wrapping_add(self.group.terms as u64)
+                .wrapping_add(correction);
+            words.push(word);
+        }
+        Ok(Some(words))
+    }
+
+    /// A row's weights for some of its terms.
+    fn row_weights(
+        &self,
+        params: &Params,
+        row: &Row,
+        terms: Range<usize>,
+        weights: &mut Vec<i64>,
+    ) -> Result<(), RunError> {
+        let missing = RunError::Contradiction("a layer has too few weights");
+        let start = row.filter as usize * self.step.filter_len;
+        let taps = self
+            .group
+            .tapsets
+            .get(row.tapset as usize)
+            .and_then(|s| s.weights.get(terms));
+        let (Some(filter), Some(taps)) = (
+            params.weights.get(start..start + self.step.filter_len),
+            taps,
+        ) else {
+            return Err(missing);
+        };
+        for tap in taps {
+            let Some(weight) = filter.get(*tap as usize) else {
+                return Err(missing);
+            };
+            weights.push(i64::from(*weight));
+        }
+        Ok(())
+    }
+
+    /// Labels of the weights' digits for one block of the chain, `[term][bit][lane]`.
+    fn weights<S: Seat>(
+        &self,
+        worker: &mut Worker<'_, S>,
+        link: &Link,
+        rows: &[Row],
+        target: &mut [Block],
+    ) -> Result<(), RunError> {
+        let bits = self.step.weight_bits as usize;
+        let lanes = rows.len();
+        let mut digits = None;
+        if let Some(params) = self.params {
+            let mut words = vec![0; link.terms * lanes];
+            let mut weights = Vec::with_capacity(link.terms);
+            for (lane, row) in rows.iter().enumerate() {
+                weights.clear();
+                self.row_weights(params, row, link.from..link.from + link.terms, &mut weights)?;
+                for (slot, weight) in words.iter_mut().skip(lane).step_by(lanes).zip(&weights) {
+                    *slot = dot::digits(*weight, self.step.weight_bits);
+                }
+            }
+            digits = Some(words);
+        }
+        for (term, word) in target.chunks_exact_mut(bits * lanes).enumerate() {
+            let words = digits
+                .as_ref()
+                .and_then(|d| d.get(term * lanes..(term + 1) * lanes));
+            worker
+                .seat
+                .secret_words(worker.channel, words, bits, word)?;
+        }
+        Ok(())
+    }
+}

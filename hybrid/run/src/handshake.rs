@@ -1,0 +1,87 @@
+//! What the parties agree on before anything secret moves.
+//!
+//! The client states its wishes ([`Hello`]); the server answers with the public graph, the options
+//! that it grants and the hash of the plan ([`Offer`]); the client validates the graph, computes the
+//! plan itself, compares the hash, checks its caps and answers ([`Reply`]). A hash over weights is
+//! never sent: the model's identity on the wire is a random number of the server's.
+
+use privet_model::quant::ir::Graph;
+use privet_plan::{PlanOptions, Reveal};
+use serde::{Deserialize, Serialize};
+
+/// Version of everything that two parties must share beyond the channel.
+pub const PROTOCOL: u32 = 1;
+
+/// Largest control message, bytes. A graph of a thousand layers with class names takes some 100 kB.
+pub const MAX_CONTROL: usize = 8 << 20;
+
+/// Most inferences in one session.
+pub const MAX_INPUTS: u64 = 1 << 20;
+
+/// The client's wishes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// Name of the model; none: the server's only one.
+    pub model: Option<String>,
+    /// What the client wants to learn.
+    pub reveal: Reveal,
+    /// Who should garble.
+    pub garbler: privet_plan::Party,
+    /// The client will send its input in the clear to have the answer checked (both sides must allow it).
+    pub insecure_verify: bool,
+}
+
+/// The server's answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Offer {
+    /// The network as both sides know it.
+    Plan {
+        /// Random identity of this model at this server; says nothing of the weights.
+        model_id: [u8; 16],
+        /// The public graph.
+        graph: Box<Graph>,
+        /// What is granted.
+        options: PlanOptions,
+        /// Hash of the plan that the server computed.
+        plan_hash: [u8; 32],
+    },
+    /// No session: one line for the user.
+    Refused(String),
+}
+
+/// The client's decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// The plan is the client's too.
+    Accept,
+    /// One line for the server's log.
+    Refuse(String),
+}
+
+/// What the client asks for within an agreed session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Follow the plan once more.
+    Infer,
+    /// Evaluate this input in the clear (only where both sides allow insecure verification).
+    InsecureVerify(Vec<i64>),
+    /// The session ends.
+    Done,
+}
+
+/// The clear answer to [`Request::InsecureVerify`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClearAnswer {
+    /// The oracle's logits.
+    pub logits: Vec<i64>,
+    /// Their label.
+    pub label: u32,
+}
+
+/// A line from the peer, fit for a terminal: printable, bounded.
+#[must_use]
+pub fn sanitise(line: &str) -> String {
+    line.chars().filter(|c| !c.is_control()).take(300).collect()
+}

@@ -1,0 +1,204 @@
+//! The server: offers a plan, follows it as often as the client asks.
+
+use std::time::Instant;
+
+use privet_model::quant::ir::Model;
+use privet_net::Session;
+use privet_plan::{Party, Plan, PlanOptions, Reveal};
+
+use crate::client::traffic;
+use crate::error::RunError;
+use crate::exec::{Executor, Programs, Worker};
+use crate::handshake::{
+    ClearAnswer, Hello, MAX_CONTROL, MAX_INPUTS, Offer, PROTOCOL, Reply, Request, sanitise,
+};
+use crate::report::{Progress, Report};
+use crate::seat::{self, AnySeat};
+
+/// What the server grants.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// The most that a client may learn.
+    pub reveal: Reveal,
+    /// Answer clients that ask for the clear result (they send their input in the clear).
+    pub insecure_verify: bool,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            reveal: Reveal::Label,
+            insecure_verify: false,
+        }
+    }
+}
+
+/// A model as it is served: with its random identity on the wire.
+#[derive(Debug)]
+pub struct Offered {
+    /// The network.
+    pub model: Model,
+    /// Random; says nothing of the weights.
+    pub id: [u8; 16],
+}
+
+/// What a session amounted to.
+#[derive(Debug, Clone, Default)]
+pub struct Served {
+    /// Reports of the inferences, in order.
+    pub reports: Vec<Report>,
+}
+
+/// Serves one session to its end.
+///
+/// # Errors
+/// The client asks for what is not granted, misbehaves, or the connection fails.
+pub fn serve(
+    mut session: Session,
+    models: &[Offered],
+    options: &ServerOptions,
+    progress: &mut dyn Progress,
+) -> Result<Served, RunError> {
+    let started = Instant::now();
+    let (plan, model, verify) = agree(&mut session, models, options)?;
+    let mut seats = seat::set_up(&mut session, plan.options.garbler == Party::Server, true)?;
+    let setup = (traffic(&session), started.elapsed().as_secs_f64());
+    let mut programs = Programs::default();
+    let mut served = Served::default();
+    let mut inferences = 0;
+    loop {
+        match control(&mut session)?.recv_msg(MAX_CONTROL)? {
+            Request::Done => return Ok(served),
+            Request::Infer => {
+                if inferences >= MAX_INPUTS {
+                    return Err(RunError::PeerMisbehaved(format!(
+                        "it asked for more than {MAX_INPUTS} inputs"
+                    )));
+                }
+                let started = Instant::now();
+                let mut executor = Executor::new(&plan, &mut programs, Some(model), inferences)?;
+                inferences += 1;
+                let mut workers: Vec<Worker<'_, AnySeat>> = session
+                    .lanes_mut()
+                    .iter_mut()
+                    .zip(&mut seats)
+                    .map(|(channel, seat)| Worker { channel, seat })
+                    .collect();
+                let outcome = executor.run(&mut workers, None, progress)?;
+                let seconds = started.elapsed().as_secs_f64();
+                let mut report = Report::new(outcome.layers, &plan.cost.inference, seconds);
+                (report.setup_bytes, report.setup_seconds) = setup;
+                served.reports.push(report);
+            }
+            Request::InsecureVerify(values) => {
+                if !verify {
+                    return Err(RunError::PeerMisbehaved(
+                        "it asked for a clear result that was not agreed on".to_owned(),
+                    ));
+                }
+                let clear = model
+                    .evaluate(&values)
+                    .map_err(|e| RunError::Input(e.to_string()))?;
+                let control = control(&mut session)?;
+                control.send_msg(&ClearAnswer {
+                    label: u32::try_from(clear.label).unwrap_or(u32::MAX),
+                    logits: clear.logits,
+                })?;
+                control.flush()?;
+            }
+        }
+    }
+}
+
+fn control(session: &mut Session) -> Result<&mut privet_net::Channel, RunError> {
+    session
+        .lanes_mut()
+        .first_mut()
+        .ok_or(RunError::Contradiction("a session without lanes"))
+}
+
+fn agree<'m>(
+    session: &mut Session,
+    models: &'m [Offered],
+    options: &ServerOptions,
+) -> Result<(Plan, &'m Model, bool), RunError> {
+    let control = control(session)?;
+    control.set_phase("handshake");
+    let hello: Hello = control.recv_msg(MAX_CONTROL)?;
+    let (offered, granted) = match choose(&hello, models, options) {
+        Ok(choice) => choice,
+        Err(reason) => {
+            control.send_msg(&Offer::Refused(reason.clone()))?;
+            control.flush()?;
+            return Err(RunError::Incompatible(format!(
+                "refused the client: {reason}"
+            )));
+        }
+    };
+    let plan = Plan::new(offered.model.graph.clone(), granted.clone())?;
+    control.send_msg(&Offer::Plan {
+        model_id: offered.id,
+        graph: Box::new(offered.model.graph.clone()),
+        options: granted,
+        plan_hash: plan.hash,
+    })?;
+    match control.recv_msg(MAX_CONTROL)? {
+        Reply::Accept => Ok((plan, &offered.model, hello.insecure_verify)),
+        Reply::Refuse(reason) => Err(RunError::Incompatible(format!(
+            "the client refused the plan: {}",
+            sanitise(&reason)
+        ))),
+    }
+}
+
+fn choose<'m>(
+    hello: &Hello,
+    models: &'m [Offered],
+    options: &ServerOptions,
+) -> Result<(&'m Offered, PlanOptions), String> {
+    if hello.protocol != PROTOCOL {
+        return Err(format!(
+            "the client speaks protocol {}, this server {PROTOCOL}; use the same version on both",
+            hello.protocol
+        ));
+    }
+    let names = || {
+        models
+            .iter()
+            .map(|m| m.model.graph.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let offered = match &hello.model {
+        Some(name) => models
+            .iter()
+            .find(|m| m.model.graph.name == *name)
+            .ok_or_else(|| format!("no model '{}' here; there is {}", sanitise(name), names()))?,
+        None => match models {
+            [only] => only,
+            _ => {
+                return Err(format!(
+                    "name one of the models with --model-name: {}",
+                    names()
+                ));
+            }
+        },
+    };
+    if !options.reveal.grants(hello.reveal) {
+        return Err(format!(
+            "{} is not granted (this server opens {}); it needs serve --reveal {}",
+            hello.reveal, options.reveal, hello.reveal
+        ));
+    }
+    if hello.insecure_verify && !options.insecure_verify {
+        return Err(
+            "insecure verification is not granted; it needs serve --insecure-verify".to_owned(),
+        );
+    }
+    let granted = PlanOptions {
+        reveal: hello.reveal,
+        garbler: hello.garbler,
+        ..PlanOptions::default()
+    };
+    Ok((offered, granted))
+}

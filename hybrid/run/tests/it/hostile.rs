@@ -1,0 +1,204 @@
+//! What a peer may do wrong, and what comes of it: an error, never a panic.
+
+use privet_net::Session;
+use privet_plan::{Caps, Party, Plan, PlanOptions, Reveal};
+use privet_run::handshake::{Hello, MAX_CONTROL, Offer, PROTOCOL, Reply, Request};
+use privet_run::server::Offered;
+use privet_run::{Client, ClientOptions, RunError, ServerOptions, Silent};
+
+use super::models::linear;
+
+/// A server of this project against a script that plays the client.
+fn serve_against(script: impl FnOnce(&mut Session) + Send) -> Result<(), RunError> {
+    let (mut ours, theirs) = Session::pair(1);
+    let offered = [Offered {
+        model: linear(4, 3, 8, 5, 3, 1),
+        id: [1; 16],
+    }];
+    std::thread::scope(|scope| {
+        let server = scope.spawn(move || {
+            privet_run::serve(theirs, &offered, &ServerOptions::default(), &mut Silent).map(|_| ())
+        });
+        script(&mut ours);
+        drop(ours);
+        server.join().expect("the server must not panic")
+    })
+}
+
+fn hello() -> Hello {
+    Hello {
+        protocol: PROTOCOL,
+        model: None,
+        reveal: Reveal::Label,
+        garbler: Party::Server,
+        insecure_verify: false,
+    }
+}
+
+#[test]
+fn the_server_refuses_what_it_does_not_grant() {
+    let wishes: [(Hello, &str); 4] = [
+        (
+            Hello {
+                protocol: 99,
+                ..hello()
+            },
+            "protocol 99",
+        ),
+        (
+            Hello {
+                reveal: Reveal::Logits,
+                ..hello()
+            },
+            "logits is not granted",
+        ),
+        (
+            Hello {
+                model: Some("other\u{7}".into()),
+                ..hello()
+            },
+            "no model 'other'",
+        ),
+        (
+            Hello {
+                insecure_verify: true,
+                ..hello()
+            },
+            "not granted",
+        ),
+    ];
+    for (wish, expected) in wishes {
+        let outcome = serve_against(|session| {
+            let control = &mut session.lanes_mut()[0];
+            control.send_msg(&wish).unwrap();
+            let Offer::Refused(reason) = control.recv_msg(MAX_CONTROL).unwrap() else {
+                panic!("granted {wish:?}")
+            };
+            assert!(reason.contains(expected), "{reason}");
+        });
+        assert!(matches!(outcome, Err(RunError::Incompatible(_))));
+    }
+}
+
+#[test]
+fn bytes_that_are_no_message_end_the_session() {
+    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 64], &[0; 64]] {
+        let outcome = serve_against(|session| {
+            let control = &mut session.lanes_mut()[0];
+            control.send(bytes).unwrap();
+            control.flush().unwrap();
+        });
+        assert!(outcome.is_err());
+    }
+}
+
+#[test]
+fn an_unagreed_clear_result_is_refused() {
+    let outcome = serve_against(|session| {
+        let control = &mut session.lanes_mut()[0];
+        control.send_msg(&hello()).unwrap();
+        let Offer::Plan { .. } = control.recv_msg(MAX_CONTROL).unwrap() else {
+            panic!()
+        };
+        control.send_msg(&Reply::Accept).unwrap();
+        let _receiver = privet_ot::cot::Receiver::setup(control).unwrap();
+        control
+            .send_msg(&Request::InsecureVerify(vec![0; 4]))
+            .unwrap();
+        control.flush().unwrap();
+        // Wait for the server's end before hanging up.
+        let _ = control.recv(&mut [0]);
+    });
+    assert!(
+        matches!(outcome, Err(RunError::PeerMisbehaved(_))),
+        "{outcome:?}"
+    );
+}
+
+/// A client of this project against a script that plays the server.
+fn client_against(
+    options: &ClientOptions,
+    script: impl FnOnce(&mut Session) + Send,
+) -> Result<(), RunError> {
+    let (ours, mut theirs) = Session::pair(1);
+    std::thread::scope(|scope| {
+        let server = scope.spawn(move || {
+            script(&mut theirs);
+        });
+        let outcome = Client::start(ours, options).map(|_| ());
+        server.join().unwrap();
+        outcome
+    })
+}
+
+fn offer(change: impl FnOnce(&mut Plan)) -> impl FnOnce(&mut Session) + Send {
+    let options = PlanOptions::default();
+    let mut plan = Plan::new(linear(4, 3, 8, 5, 3, 1).graph, options).unwrap();
+    change(&mut plan);
+    move |session| {
+        let control = &mut session.lanes_mut()[0];
+        let _: Hello = control.recv_msg(MAX_CONTROL).unwrap();
+        control
+            .send_msg(&Offer::Plan {
+                model_id: [0; 16],
+                graph: Box::new(plan.graph),
+                options: plan.options,
+                plan_hash: plan.hash,
+            })
+            .unwrap();
+        control.flush().unwrap();
+        let reply: Reply = control.recv_msg(MAX_CONTROL).unwrap();
+        assert!(matches!(reply, Reply::Refuse(_)), "{reply:?}");
+    }
+}
+
+#[test]
+fn the_client_refuses_another_plan() {
+    let wishes = ClientOptions::default();
+    let other_hash = client_against(&wishes, offer(|plan| plan.hash[0] ^= 1));
+    assert!(
+        matches!(other_hash, Err(RunError::Incompatible(_))),
+        "{other_hash:?}"
+    );
+    let other_reveal = client_against(&wishes, offer(|plan| plan.options.reveal = Reveal::Logits));
+    assert!(matches!(other_reveal, Err(RunError::PeerMisbehaved(_))));
+    let broken = client_against(
+        &wishes,
+        offer(|plan| plan.graph.tensors[0].shape = vec![1 << 60, 1 << 60]),
+    );
+    assert!(matches!(broken, Err(RunError::Graph(_))), "{broken:?}");
+    let dangling = client_against(&wishes, offer(|plan| plan.graph.output.0 = 4000));
+    assert!(matches!(dangling, Err(RunError::Graph(_))));
+}
+
+#[test]
+fn the_client_keeps_its_caps() {
+    for caps in [
+        Caps {
+            bytes: 1000,
+            ..Caps::default()
+        },
+        Caps {
+            memory: 1000,
+            ..Caps::default()
+        },
+    ] {
+        let wishes = ClientOptions {
+            caps,
+            ..ClientOptions::default()
+        };
+        let outcome = client_against(&wishes, offer(|_| {}));
+        let Err(error) = outcome else {
+            panic!("accepted a plan above its caps")
+        };
+        assert!(error.to_string().contains("cap"), "{error}");
+    }
+}
+
+#[test]
+fn a_server_that_hangs_up_is_an_error() {
+    let outcome = client_against(&ClientOptions::default(), |session| {
+        let _: Hello = session.lanes_mut()[0].recv_msg(MAX_CONTROL).unwrap();
+    });
+    assert!(matches!(outcome, Err(RunError::Net(_))), "{outcome:?}");
+}

@@ -1,0 +1,69 @@
+//! Runs a model privately between two threads and returns what both sides saw.
+
+use privet_model::quant::ir::Model;
+use privet_net::Session;
+use privet_plan::{Party, Plan, Reveal};
+use privet_run::server::Offered;
+use privet_run::{Answer, Client, ClientOptions, Report, RunError, ServerOptions, Silent};
+
+/// How to run.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting {
+    pub(crate) reveal: Reveal,
+    pub(crate) garbler: Party,
+    pub(crate) lanes: usize,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            reveal: Reveal::Logits,
+            garbler: Party::Server,
+            lanes: 1,
+        }
+    }
+}
+
+/// Answers and reports for several inputs in one session.
+pub(crate) fn run(
+    model: &Model,
+    inputs: &[Vec<i64>],
+    setting: Setting,
+) -> Result<(Vec<(Answer, Report)>, Plan), RunError> {
+    let (ours, theirs) = Session::pair(setting.lanes);
+    let offered = [Offered {
+        model: model.clone(),
+        id: [7; 16],
+    }];
+    std::thread::scope(|scope| {
+        let server = scope.spawn(move || {
+            let grants = ServerOptions {
+                reveal: Reveal::Logits,
+                insecure_verify: false,
+            };
+            privet_run::serve(theirs, &offered, &grants, &mut Silent)
+        });
+        let wishes = ClientOptions {
+            reveal: setting.reveal,
+            garbler: setting.garbler,
+            ..ClientOptions::default()
+        };
+        let client = || {
+            let mut client = Client::start(ours, &wishes)?;
+            let answers = inputs
+                .iter()
+                .map(|input| client.infer_integers(input, &mut Silent))
+                .collect::<Result<Vec<_>, _>>()?;
+            let plan = client.plan().clone();
+            client.finish()?;
+            Ok((answers, plan))
+        };
+        let result = client();
+        let served = server.join().unwrap();
+        if result.is_ok() {
+            let served = served.unwrap();
+            assert_eq!(served.reports.len(), inputs.len());
+        }
+        result
+    })
+}
