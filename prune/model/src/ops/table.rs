@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use privet_netlists::activation;
+use privet_netlists::catalogue::BlockSpec;
 
 use super::rule::{self, OpError};
 use crate::quant::ir::{Function, Table, Tensor};
@@ -54,27 +55,27 @@ pub(crate) fn bounds(op: &Table) -> Option<[i64; 2]> {
 
 /// The table of a function on values of `bits` bits with `frac` fraction bits, if there is one.
 pub(crate) fn named(function: Function, bits: u32, frac: u32) -> Option<Table> {
-    let netlist = match function {
-        Function::Sigmoid => privet_netlists::generate::sigmoid(bits, frac),
-        Function::Tanh => privet_netlists::generate::tanh(bits, frac),
-    };
+    let block = block(function, bits, frac);
     Some(Table {
         function,
-        netlist: name(function, bits, frac),
-        netlist_sha256: netlist.ok()?.sha256(),
+        netlist: block.name(),
+        netlist_sha256: block.netlist().ok()?.sha256(),
     })
 }
 
-fn name(function: Function, bits: u32, frac: u32) -> String {
-    format!("{}_{bits}_{frac}", of(function).name())
+fn block(function: Function, bits: u32, frac: u32) -> BlockSpec {
+    match function {
+        Function::Sigmoid => BlockSpec::Sigmoid { bits, frac },
+        Function::Tanh => BlockSpec::Tanh { bits, frac },
+    }
 }
 
 /// Width and fraction bits that a netlist's name states.
 fn widths(op: &Table) -> Option<(u32, u32)> {
-    let mut parts = op.netlist.rsplitn(3, '_');
-    let frac = parts.next()?.parse().ok()?;
-    let bits = parts.next()?.parse().ok()?;
-    (name(op.function, bits, frac) == op.netlist).then_some((bits, frac))
+    let (head, frac) = op.netlist.rsplit_once("_f")?;
+    let bits = head.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let (bits, frac) = (bits.parse().ok()?, frac.parse().ok()?);
+    (block(op.function, bits, frac).name() == op.netlist).then_some((bits, frac))
 }
 
 fn resolve(op: &Table) -> Option<Arc<activation::Table>> {
