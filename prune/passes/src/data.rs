@@ -1,6 +1,10 @@
 //! Labelled samples, split and batched.
 
+use std::path::Path;
+
 use ndarray::{Array2, ArrayView2, Axis};
+use privet_model::preprocess::Preprocess;
+use privet_model::readers::{self, Samples};
 
 use crate::error::{Error, check_option};
 use crate::rng::Rng;
@@ -68,6 +72,34 @@ impl Dataset {
         }
         let samples = Array2::from_shape_vec((rows.len(), features), rows.concat())?;
         Self::new(samples, labels, classes)
+    }
+
+    /// Reads samples and labels from files, and preprocesses for a network whose input has that shape;
+    /// without a word on preprocessing, pixels are divided by 255 and numbers stay.
+    ///
+    /// # Errors
+    /// [`Error::Read`] for files that cannot be used, [`Error::Data`] if they do not fit together.
+    pub fn load(
+        samples: &Path,
+        labels: &Path,
+        preprocess: Option<&Preprocess>,
+        input: &[usize],
+    ) -> Result<Self, Error> {
+        let raw = Samples::open(samples)?;
+        let numbers = readers::labels(labels)?;
+        let preprocess = preprocess
+            .cloned()
+            .unwrap_or_else(|| Preprocess::default_for(raw.kind()));
+        let mut values = Array2::zeros((raw.len(), input.iter().product()));
+        for (index, mut row) in values.outer_iter_mut().enumerate() {
+            let sample = preprocess
+                .apply(&raw.get(index)?, raw.shape(), input)
+                .map_err(|e| Error::Data(format!("{}, sample {index}: {e}", raw.file())))?;
+            row.iter_mut().zip(sample).for_each(|(to, from)| *to = from);
+        }
+        let numbers: Vec<usize> = numbers.into_iter().map(|l| l as usize).collect();
+        let classes = numbers.iter().max().map_or(0, |l| l.saturating_add(1));
+        Self::new(values, numbers, classes)
     }
 
     /// Number of samples.

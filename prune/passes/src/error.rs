@@ -45,6 +45,12 @@ pub enum Error {
         /// Why it is refused.
         reason: String,
     },
+    /// The trained network cannot be quantised as asked.
+    #[error("{0}")]
+    Quantise(String),
+    /// A file of samples or labels cannot be used.
+    #[error("{0}")]
+    Read(#[from] privet_model::readers::ReadError),
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     Io {

@@ -10,6 +10,7 @@ pub mod compact;
 pub mod data;
 pub mod digits;
 pub mod error;
+pub mod fixed;
 pub mod network;
 pub mod project;
 pub mod prune;

@@ -11,6 +11,7 @@ mod it {
     mod graph;
     mod projection;
     mod pruning;
+    mod real;
     mod training;
     mod widths;
 }
