@@ -30,7 +30,7 @@ fn hash_many(session: Block, first: u64, blocks: &mut [Block]) {
     }
 }
 
-pub(super) fn transpose(rows: &[&[u8]; 128], out: &mut [Block]) {
+fn transpose(rows: &[&[u8]; 128], out: &mut [Block]) {
     for (byte, columns) in out.chunks_mut(8).enumerate() {
         let mut square = [0u128; 8];
         for (i, row) in rows.iter().enumerate() {

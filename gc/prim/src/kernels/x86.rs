@@ -12,6 +12,7 @@
 
 pub(super) mod aesni;
 mod halfgates;
+mod transpose;
 pub(super) mod vaes;
 pub(super) mod vaes256;
 
@@ -44,7 +45,7 @@ macro_rules! kernels {
                     counter,
                 }),
                 hash: hash_many,
-                transpose: crate::kernels::portable::transpose,
+                transpose: super::transpose::transpose,
                 garble,
                 evaluate,
             };
