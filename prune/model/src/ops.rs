@@ -53,20 +53,15 @@ pub fn check(op: &Op, inputs: &[&Tensor], output: &Tensor) -> Result<u64, OpErro
     }
 }
 
-/// Checks that the secret integers of a node fit its op: lengths, weights within `weight_bits`,
-/// constants within the ring of the result.
+/// Number of secret weights and of secret constants of a node; zeros where an op has none.
 ///
 /// # Errors
-/// The first rule that is broken.
-pub fn check_params(op: &Op, params: Option<&Params>, output: &Tensor) -> Result<(), OpError> {
-    let (weights, weight_bits, bias) = match op {
-        Op::Linear(op) => (
-            rule::product(&[op.inputs, op.outputs])?,
-            op.weight_bits,
-            op.outputs,
-        ),
-        Op::Conv(op) => (linear::conv_weights(op)?, op.weight_bits, op.out_channels),
-        Op::AddConst => (0, rule::MIN_WEIGHT_BITS, rule::product(&output.shape)?),
+/// Sizes that no machine holds.
+pub fn param_counts(op: &Op, output: &Tensor) -> Result<(usize, usize), OpError> {
+    match op {
+        Op::Linear(op) => Ok((rule::product(&[op.inputs, op.outputs])?, op.outputs)),
+        Op::Conv(op) => Ok((linear::conv_weights(op)?, op.out_channels)),
+        Op::AddConst => Ok((0, rule::product(&output.shape)?)),
         Op::Trunc { .. }
         | Op::Relu
         | Op::Clip { .. }
@@ -79,14 +74,31 @@ pub fn check_params(op: &Op, params: Option<&Params>, output: &Tensor) -> Result
         | Op::Concat { .. }
         | Op::Reshape
         | Op::Transpose { .. }
-        | Op::Pad { .. } => {
-            return params.map_or(Ok(()), |_| Err(OpError::Params("must not be there")));
-        }
+        | Op::Pad { .. } => Ok((0, 0)),
+    }
+}
+
+/// Checks that the secret integers of a node fit its op: lengths, weights within `weight_bits`,
+/// constants within the ring of the result.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn check_params(op: &Op, params: Option<&Params>, output: &Tensor) -> Result<(), OpError> {
+    let (weights, biases) = param_counts(op, output)?;
+    let weight_bits = match op {
+        Op::Linear(op) => op.weight_bits,
+        Op::Conv(op) => op.weight_bits,
+        _ => rule::MIN_WEIGHT_BITS,
     };
-    let params = params.ok_or(OpError::Params("are missing"))?;
+    let params = match params {
+        None if biases == 0 => return Ok(()),
+        None => return Err(OpError::Params("are missing")),
+        Some(_) if biases == 0 => return Err(OpError::Params("must not be there")),
+        Some(params) => params,
+    };
     rule::equal("number of weights", weights, params.weights.len())?;
-    rule::equal("number of biases", bias, params.bias.len())?;
-    let spare = rule::MAX_WEIGHT_BITS - weight_bits;
+    rule::equal("number of biases", biases, params.bias.len())?;
+    let spare = rule::MAX_WEIGHT_BITS.saturating_sub(weight_bits);
     if params.weights.iter().any(|&w| (w << spare) >> spare != w) {
         return Err(OpError::Params("hold a weight beyond the weights' width"));
     }

@@ -1,11 +1,13 @@
 //! Quantised networks: the public graph, its secret parameters, the quantiser, the file and the oracle.
 
 pub mod error;
+pub mod file;
 pub mod input;
 pub mod ir;
 pub mod options;
 pub mod oracle;
 pub mod quantise;
+pub mod summary;
 pub mod validate;
 
 mod build;
@@ -21,4 +23,5 @@ pub use input::InputError;
 pub use options::{Frac, Placement, QuantOptions, Weights};
 pub use oracle::{EvalError, Evaluation, Oracle};
 pub use quantise::quantise;
+pub use summary::{TensorSummary, summary};
 pub use validate::{GraphError, Limits};

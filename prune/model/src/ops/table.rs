@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use privet_netlists::activation;
-use privet_netlists::catalogue::BlockSpec;
+use privet_netlists::{BlockSpec, activation};
 
 use super::rule::{self, OpError};
 use crate::quant::ir::{Function, Table, Tensor};
@@ -24,10 +23,20 @@ pub(crate) fn check(op: &Table, inputs: &[&Tensor], output: &Tensor) -> Result<u
     rule::equal("ring", bits, input.ring.bits())?;
     rule::equal("fraction bits", frac, input.frac_bits)?;
     rule::same_type(input, output)?;
-    match named(op.function, bits, frac) {
-        Some(table) if table.netlist_sha256 == op.netlist_sha256 => rule::work(&output.shape),
-        Some(_) => fail("differs from the one the model was quantised with"),
-        None => fail("cannot be made"),
+    match block(op.function, bits, frac).netlist() {
+        Ok(netlist) if netlist.sha256() == op.netlist_sha256 => rule::work(&output.shape),
+        Ok(_) => fail("differs from the one the model was quantised with"),
+        Err(_) => fail("cannot be made"),
+    }
+}
+
+impl Table {
+    /// The block of the catalogue that the table names, if it is one of this function; its ports
+    /// have the width and its meaning the fraction bits of the tensors.
+    #[must_use]
+    pub fn block(&self) -> Option<BlockSpec> {
+        let (bits, frac) = widths(self)?;
+        Some(block(self.function, bits, frac))
     }
 }
 
@@ -63,18 +72,18 @@ pub(crate) fn named(function: Function, bits: u32, frac: u32) -> Option<Table> {
     })
 }
 
-fn block(function: Function, bits: u32, frac: u32) -> BlockSpec {
+const fn block(function: Function, bits: u32, frac: u32) -> BlockSpec {
     match function {
         Function::Sigmoid => BlockSpec::Sigmoid { bits, frac },
         Function::Tanh => BlockSpec::Tanh { bits, frac },
     }
 }
 
-/// Width and fraction bits that a netlist's name states.
+/// Width and fraction bits that a netlist's name states: its last two numbers.
 fn widths(op: &Table) -> Option<(u32, u32)> {
-    let (head, frac) = op.netlist.rsplit_once("_f")?;
-    let bits = head.trim_start_matches(|c: char| !c.is_ascii_digit());
-    let (bits, frac) = (bits.parse().ok()?, frac.parse().ok()?);
+    let numbers = op.netlist.split(|c: char| !c.is_ascii_digit());
+    let mut numbers = numbers.filter(|n| !n.is_empty()).rev();
+    let (frac, bits) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
     (block(op.function, bits, frac).name() == op.netlist).then_some((bits, frac))
 }
 

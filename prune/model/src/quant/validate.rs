@@ -142,6 +142,9 @@ impl Graph {
         if privet_ring::Ring::new(self.value_bits).is_err() {
             return Err(GraphError::Whole("the value width is out of bounds"));
         }
+        if self.preprocess.validate().is_err() {
+            return Err(GraphError::Whole("the preprocessing is out of bounds"));
+        }
         Ok(())
     }
 
