@@ -1,3 +1,90 @@
-//! The command line.
+//! The command line of privet: private inference between a client with an input and a server with a network.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod bench;
+mod demo;
+mod failure;
+mod gc;
+mod identity;
+mod infer;
+mod models;
+mod netlist;
+mod options;
+mod plan;
+mod progress;
+mod quantise;
+mod serve;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Private neural network inference for two parties.
+///
+/// A client holds an input, a server holds a trained network; they compute the answer together
+/// without either seeing the other's secret. Start with `privet demo`.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 2 usage, 3 unsupported model or file, 4 peer or network, 5 check failed.";
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    /// Make or show this party's identity.
+    #[command(subcommand)]
+    Identity(identity::Command),
+    Serve(serve::Serve),
+    Infer(infer::Infer),
+    Quantise(quantise::Quantise),
+    Evaluate(quantise::Evaluate),
+    Inspect(plan::Inspect),
+    Plan(plan::PlanArgs),
+    /// Look at, evaluate and convert netlists.
+    #[command(subcommand)]
+    Netlist(netlist::Command),
+    /// Garble and evaluate netlists.
+    #[command(subcommand)]
+    Gc(gc::Command),
+    /// Measure.
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match &arguments.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Identity(command) => identity::run(command),
+        Command::Serve(args) => serve::run(args),
+        Command::Infer(args) => infer::run(args),
+        Command::Quantise(args) => quantise::run(args),
+        Command::Evaluate(args) => quantise::evaluate(args),
+        Command::Inspect(args) => plan::inspect(args),
+        Command::Plan(args) => plan::run(args),
+        Command::Netlist(command) => netlist::run(command),
+        Command::Gc(command) => gc::run(command),
+        Command::Bench(command) => bench::run(command),
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(*shell, &mut command, "privet", &mut std::io::stdout());
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

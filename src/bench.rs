@@ -1,0 +1,104 @@
+//! `privet bench`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use privet_benchmarks::{Table, deepsecure};
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::table::columns;
+
+/// Measure; the rows are for machines with --json.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// DeepSecure's networks end to end, two processes over TLS on this machine.
+    Deepsecure(DeepSecure),
+}
+
+/// Which networks and how often.
+#[derive(Args)]
+pub(crate) struct DeepSecure {
+    /// B1, B2, B3 or B4 (repeat for more) [default: B1 to B3].
+    #[arg(long, value_name = "NAME")]
+    bench: Vec<String>,
+    /// Inputs per network; the medians are printed.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    inputs: usize,
+    /// Threads per party.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: usize,
+    /// Directory with models and data.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PRIVET_DATA",
+        default_value = "../shared/data"
+    )]
+    data: PathBuf,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Deepsecure(args) => {
+            let scratch = std::env::temp_dir().join(format!("privet-bench-{}", std::process::id()));
+            std::fs::create_dir_all(&scratch).map_err(|e| Failure::file(scratch.display(), e))?;
+            let options = deepsecure::Options {
+                program: std::env::current_exe().map_err(|e| Failure::file("this program", e))?,
+                data: args.data.clone(),
+                scratch: scratch.clone(),
+                networks: args.bench.clone(),
+                inputs: args.inputs,
+                threads: args.threads,
+            };
+            let table = deepsecure::run(&options);
+            // Identities of a finished benchmark serve nobody; a leftover directory harms nobody.
+            drop(std::fs::remove_dir_all(&scratch));
+            show(
+                &table.map_err(|e| Failure::check(e.to_string()))?,
+                args.json,
+            )
+        }
+    }
+}
+
+/// Prints a table: JSON, or aligned columns of its rows' plain fields.
+fn show(table: &Table, json: bool) -> Result<(), Failure> {
+    if json {
+        let text = serde_json::to_string(table).map_err(|e| Failure::check(e.to_string()))?;
+        println!("{text}");
+        return Ok(());
+    }
+    println!(
+        "{} on {}, commit {}\n",
+        table.bench, table.machine, table.commit
+    );
+    let Some(Value::Object(first)) = table.rows.first() else {
+        return Ok(());
+    };
+    let keys: Vec<&str> = first
+        .iter()
+        .filter(|(_, v)| !v.is_object())
+        .map(|(key, _)| key.as_str())
+        .collect();
+    let cell = |value: Option<&Value>| match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(n)) => match n.as_f64() {
+            Some(x) if x.fract() != 0.0 => format!("{x:.3}"),
+            _ => n.to_string().trim_end_matches(".0").to_owned(),
+        },
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let rows: Vec<Vec<String>> = table
+        .rows
+        .iter()
+        .map(|row| keys.iter().map(|key| cell(row.get(key))).collect())
+        .collect();
+    print!("{}", columns(&keys, &rows));
+    Ok(())
+}

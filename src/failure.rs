@@ -1,0 +1,86 @@
+//! How a command fails: one line and a documented exit code.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use privet_run::RunError;
+
+/// Why the process ends, by exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Wrong options.
+    Usage = 2,
+    /// A file or model that is missing, damaged or not supported.
+    File = 3,
+    /// The peer or the network.
+    Peer = 4,
+    /// A result that is not what it must be.
+    Check = 5,
+}
+
+/// One line for the user, and the exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    line: String,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, line: impl Into<String>) -> Self {
+        Self {
+            kind,
+            line: line.into(),
+        }
+    }
+
+    pub(crate) fn usage(line: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, line)
+    }
+
+    pub(crate) fn file(what: impl Display, error: impl Display) -> Self {
+        Self::new(Kind::File, format!("{what}: {error}"))
+    }
+
+    pub(crate) fn check(line: impl Into<String>) -> Self {
+        Self::new(Kind::Check, line)
+    }
+
+    /// Prints the line and gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        eprintln!("privet: {}", self.line);
+        ExitCode::from(self.kind as u8)
+    }
+
+    /// The line alone.
+    pub(crate) fn line(&self) -> &str {
+        &self.line
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let kind = match &error {
+            RunError::Plan(privet_plan::PlanError::AboveCap { .. }) => Kind::Check,
+            RunError::Plan(_) | RunError::Input(_) => Kind::File,
+            other if other.is_peer() => Kind::Peer,
+            _ => Kind::Check,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<privet_net::Error> for Failure {
+    fn from(error: privet_net::Error) -> Self {
+        let kind = match &error {
+            privet_net::Error::Identity(_) => Kind::File,
+            _ => Kind::Peer,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<privet_net::IdentityError> for Failure {
+    fn from(error: privet_net::IdentityError) -> Self {
+        Self::new(Kind::File, error.to_string())
+    }
+}

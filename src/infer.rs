@@ -1,0 +1,223 @@
+//! `privet infer`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use privet_net::{Fingerprint, Identity};
+use privet_plan::{LinkModel, Party, Plan, Rates, Reveal};
+use privet_run::{Answer, Client, ClientOptions, Report};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::identity::Place;
+use crate::models::{prepare, samples};
+use crate::options::{CapArgs, SessionArgs};
+use crate::progress::Bar;
+use crate::table;
+
+/// Ask a server's network about inputs of one's own, privately.
+#[derive(Args)]
+pub(crate) struct Infer {
+    /// The server's address, host:port.
+    #[arg(long, value_name = "ADDR")]
+    server: String,
+    /// The server's fingerprint.
+    #[arg(
+        long,
+        value_name = "FINGERPRINT",
+        required_unless_present = "insecure_plain"
+    )]
+    peer: Option<Fingerprint>,
+    #[command(flatten)]
+    place: Place,
+    /// Which of the server's models; not needed where there is one.
+    #[arg(long, value_name = "N")]
+    model_name: Option<String>,
+    /// Input files: IDX, CSV, NPY (all of their samples, or those of --index) or images.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    input: Vec<PathBuf>,
+    /// Samples of each file, counted from 0.
+    #[arg(long, value_name = "I,J,…", value_delimiter = ',')]
+    index: Vec<usize>,
+    /// What to learn: label, top:K or logits; the server must grant it.
+    #[arg(long, value_name = "WHAT", default_value = "label")]
+    reveal: Reveal,
+    /// Who garbles: server, or client as in DeepSecure (then the weights enter by oblivious transfer).
+    #[arg(long, value_name = "PARTY", default_value = "server", value_parser = party)]
+    garbler: Party,
+    #[command(flatten)]
+    caps: CapArgs,
+    /// Send the input in the clear as well and compare with the clear result.
+    #[arg(long)]
+    insecure_verify: bool,
+    #[command(flatten)]
+    session: SessionArgs,
+    /// One JSON object per input.
+    #[arg(long)]
+    json: bool,
+}
+
+fn party(text: &str) -> Result<Party, String> {
+    match text {
+        "server" => Ok(Party::Server),
+        "client" => Ok(Party::Client),
+        _ => Err(format!("'{text}' is neither server nor client")),
+    }
+}
+
+/// Most samples asked about without an --index.
+const MOST_INPUTS: usize = 10_000;
+
+/// Runs the command.
+pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
+    // Files first: nobody is bothered with a session that has no input.
+    let files = args
+        .input
+        .iter()
+        .map(|path| samples(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let options = args.session.net();
+    let (identity, peer) = match (args.session.insecure_plain, args.peer) {
+        (true, _) => {
+            eprintln!("privet: warning: plain TCP, neither encrypted nor authenticated");
+            let identity = Identity::generate()?;
+            let nobody = identity.fingerprint();
+            (identity, nobody)
+        }
+        (false, Some(peer)) => (args.place.load()?, peer),
+        (false, None) => return Err(Failure::usage("--peer FINGERPRINT is missing")),
+    };
+    let session = privet_net::connect(&args.server, &identity, peer, &options)?;
+    let wishes = ClientOptions {
+        model: args.model_name.clone(),
+        reveal: args.reveal,
+        garbler: args.garbler,
+        caps: args.caps.caps(),
+        rates: Rates::default(),
+        link: args.session.link_model(),
+        insecure_verify: args.insecure_verify,
+    };
+    let mut client = Client::start(session, &wishes)?;
+    announce(args, client.plan(), &wishes.link);
+    let shape = input_shape(client.plan());
+    let preprocess = client.plan().graph.preprocess.clone();
+    let mut wrong = 0;
+    for (file, path) in files.iter().zip(&args.input) {
+        let indices: Vec<usize> = if args.index.is_empty() {
+            (0..file.len().min(MOST_INPUTS)).collect()
+        } else {
+            args.index.clone()
+        };
+        for index in indices {
+            let input = prepare(file, index, &preprocess, &shape)?;
+            let mut bar = Bar::new();
+            let (answer, report) = client.infer(&input, &mut bar)?;
+            wrong += usize::from(answer.clear.as_ref().is_some_and(|c| !c.exact));
+            show(args, client.plan(), path, index, &answer, &report)?;
+        }
+    }
+    client.finish()?;
+    if wrong > 0 {
+        return Err(Failure::check(format!(
+            "{wrong} answers differ from the clear result"
+        )));
+    }
+    Ok(())
+}
+
+fn input_shape(plan: &Plan) -> Vec<usize> {
+    plan.graph
+        .tensors
+        .get(plan.graph.input.0 as usize)
+        .map(|t| t.shape.clone())
+        .unwrap_or_default()
+}
+
+/// Says what an inference will cost, before the first.
+fn announce(args: &Infer, plan: &Plan, link: &LinkModel) {
+    if args.json {
+        return;
+    }
+    let cost = &plan.cost.inference;
+    eprintln!(
+        "{}: {} non-XOR gates, {} per input, about {}; {} opens {}",
+        plan.graph.name,
+        table::count(cost.non_xor()),
+        table::bytes(cost.bytes()),
+        table::seconds(Rates::default().seconds(cost, link)),
+        "the server",
+        plan.options.reveal,
+    );
+}
+
+/// The class's name, where the model has names.
+pub(crate) fn class_name(plan: &Plan, label: u32) -> Option<String> {
+    plan.graph.classes.as_ref()?.get(label as usize).cloned()
+}
+
+fn show(
+    args: &Infer,
+    plan: &Plan,
+    path: &std::path::Path,
+    index: usize,
+    answer: &Answer,
+    report: &Report,
+) -> Result<(), Failure> {
+    if args.json {
+        println!("{}", json_line(plan, path, index, answer, report)?);
+        return Ok(());
+    }
+    let name = class_name(plan, answer.label).map_or_else(String::new, |n| format!(" ({n})"));
+    println!("{} [{index}]: label {}{name}", path.display(), answer.label);
+    if let Some(top) = &answer.top {
+        println!("  best first: {top:?}");
+    }
+    if let Some(logits) = &answer.logits {
+        println!(
+            "  logits, to be divided by 2^{}: {logits:?}",
+            answer.frac_bits.unwrap_or(0)
+        );
+    }
+    if let Some(clear) = &answer.clear {
+        let verdict = if clear.exact {
+            "equal to"
+        } else {
+            "DIFFERENT FROM"
+        };
+        println!("  {verdict} the clear result, label {}", clear.label);
+    }
+    print!("{}", table::report(report));
+    Ok(())
+}
+
+/// One input's line: the answer's fields and the figures.
+fn json_line(
+    plan: &Plan,
+    path: &std::path::Path,
+    index: usize,
+    answer: &Answer,
+    report: &Report,
+) -> Result<Value, Failure> {
+    let mut line = serde_json::to_value(answer).map_err(|e| Failure::check(e.to_string()))?;
+    if let Some(fields) = line.as_object_mut() {
+        if let Some(Value::Object(clear)) = fields.remove("clear") {
+            fields.insert("clear_label".to_owned(), json!(clear.get("label")));
+            fields.insert("clear_logits".to_owned(), json!(clear.get("logits")));
+            fields.insert("exact".to_owned(), json!(clear.get("exact")));
+        }
+        fields.insert("input".to_owned(), json!(path.display().to_string()));
+        fields.insert("index".to_owned(), json!(index));
+        fields.insert("class".to_owned(), json!(class_name(plan, answer.label)));
+        fields.insert("ands".to_owned(), json!(report.ands));
+        fields.insert("bytes".to_owned(), json!(report.bytes));
+        fields.insert("seconds".to_owned(), json!(report.seconds));
+        fields.insert("setup_bytes".to_owned(), json!(report.setup_bytes));
+        fields.insert("setup_seconds".to_owned(), json!(report.setup_seconds));
+        fields.insert("claimed_bits".to_owned(), json!(report.claimed_bits()));
+        fields.insert(
+            "peak_rss".to_owned(),
+            json!(privet_benchmarks::machine::peak_rss()),
+        );
+    }
+    Ok(line)
+}

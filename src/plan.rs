@@ -1,0 +1,241 @@
+//! `privet plan` and `privet inspect`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use privet_model::graph::Listing;
+use privet_net::Link;
+use privet_plan::{Backend, LinkModel, Plan, PlanOptions, Rates, Reveal};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::models::{Loaded, QuantArgs, load, quantise};
+use crate::options::link_model;
+use crate::table::{bytes, columns, count, seconds};
+
+/// Tell what an inference will cost, layer by layer, before anything runs.
+#[derive(Args)]
+pub(crate) struct PlanArgs {
+    /// ONNX model, or a quantised one.
+    model: PathBuf,
+    #[command(flatten)]
+    quant: QuantArgs,
+    /// How the network is evaluated.
+    #[arg(long, value_name = "BACKEND", default_value = "gc")]
+    backend: Backend,
+    /// The link: loopback, lan, wan, cryptflow2-lan, cryptflow2-wan or MBIT,MS.
+    #[arg(long, value_name = "LINK", default_value = "loopback")]
+    link: Link,
+    /// What the client learns: label, top:K or logits.
+    #[arg(long, value_name = "WHAT", default_value = "label")]
+    reveal: Reveal,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `plan`.
+pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
+    let model = crate::models::quantised(&args.model, &args.quant)?;
+    let options = PlanOptions {
+        backend: args.backend,
+        reveal: args.reveal,
+        ..PlanOptions::default()
+    };
+    let plan =
+        Plan::new(model.graph, options).map_err(|e| Failure::file(args.model.display(), e))?;
+    let link = link_model(args.link);
+    if args.json {
+        println!("{}", plan_json(&plan, &link, args.link));
+    } else {
+        print_plan(&plan, &link, args.link);
+    }
+    Ok(())
+}
+
+fn plan_json(plan: &Plan, link: &LinkModel, name: Link) -> Value {
+    let rates = Rates::default();
+    let layers: Vec<Value> = plan
+        .layers()
+        .iter()
+        .map(|(layer, cost)| {
+            json!({
+                "name": layer, "ands": cost.non_xor(), "bytes": cost.bytes(),
+                "seconds": rates.seconds(cost, link),
+            })
+        })
+        .collect();
+    let cost = &plan.cost.inference;
+    json!({
+        "model": plan.graph.name,
+        "backend": plan.options.backend.to_string(),
+        "reveal": plan.options.reveal.to_string(),
+        "link": name.to_string(),
+        "layers": layers,
+        "ands": cost.non_xor(),
+        "client_bytes": cost.client_bytes,
+        "server_bytes": cost.server_bytes,
+        "bytes": cost.bytes(),
+        "flights": cost.flights,
+        "seconds": rates.seconds(cost, link),
+        "memory": plan.cost.memory,
+        "hash": plan.hash.iter().map(|b| format!("{b:02x}")).collect::<String>(),
+    })
+}
+
+fn print_plan(plan: &Plan, link: &LinkModel, name: Link) {
+    let rates = Rates::default();
+    let mut rows: Vec<Vec<String>> = plan
+        .layers()
+        .iter()
+        .map(|(layer, cost)| {
+            vec![
+                layer.clone(),
+                count(cost.non_xor()),
+                bytes(cost.bytes()),
+                seconds(rates.seconds(cost, link)),
+            ]
+        })
+        .collect();
+    let cost = &plan.cost.inference;
+    rows.push(vec![
+        "total".to_owned(),
+        count(cost.non_xor()),
+        bytes(cost.bytes()),
+        seconds(rates.seconds(cost, link)),
+    ]);
+    println!(
+        "{} on {}, link {name}\n",
+        plan.graph.name, plan.options.backend
+    );
+    print!(
+        "{}",
+        columns(&["layer", "non-XOR gates", "bytes", "estimate"], &rows)
+    );
+    println!(
+        "\n  memory of each party: at most about {}",
+        bytes(plan.cost.memory)
+    );
+    println!("  opened to the client: {}", plan.options.reveal);
+}
+
+/// Look into a model: supported or not, sizes, ranges against overflow, cost.
+#[derive(Args)]
+pub(crate) struct Inspect {
+    /// ONNX model, or a quantised one.
+    model: PathBuf,
+    #[command(flatten)]
+    quant: QuantArgs,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `inspect`.
+pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
+    let loaded = load(&args.model)?;
+    let (listing, model) = match &loaded {
+        Loaded::Float(graph) => (
+            Some(graph.listing()),
+            quantise(&args.model, graph, &args.quant),
+        ),
+        Loaded::Quantised(model) => (None, Ok((**model).clone())),
+    };
+    let planned = model.and_then(|model| {
+        let ranges = privet_model::quant::summary(&model.graph);
+        Plan::new(model.graph, PlanOptions::default())
+            .map(|plan| (plan, ranges))
+            .map_err(|e| Failure::file(args.model.display(), e))
+    });
+    if args.json {
+        let (plan, ranges, error) = match &planned {
+            Ok((plan, ranges)) => (
+                Some((
+                    plan_json(plan, &LinkModel::LOOPBACK, Link::Loopback),
+                    plan_json(plan, &link_model(wan()), wan()),
+                )),
+                Some(ranges),
+                None,
+            ),
+            Err(failure) => (None, None, Some(failure.line().to_owned())),
+        };
+        let (loopback, wan) = plan.unzip();
+        println!(
+            "{}",
+            json!({
+                "layers": listing.as_ref().map(listing_json), "supported": error.is_none(), "why_not": error,
+                "ranges": ranges, "plan": loopback, "plan_wan": wan,
+            })
+        );
+        return planned.map(|_| ());
+    }
+    if let Some(listing) = &listing {
+        let rows: Vec<Vec<String>> = listing
+            .lines
+            .iter()
+            .map(|line| {
+                vec![
+                    line.name.clone(),
+                    line.op.to_owned(),
+                    format!("{:?}", line.shape),
+                    count(line.macs),
+                    count(line.parameters),
+                ]
+            })
+            .collect();
+        print!(
+            "{}",
+            columns(&["layer", "op", "shape", "products", "parameters"], &rows)
+        );
+        println!(
+            "\n  {} products, {} parameters\n",
+            count(listing.macs),
+            count(listing.parameters)
+        );
+    }
+    let (plan, ranges) = planned?;
+    println!("ranges at {} bits:\n", plan.graph.value_bits);
+    let rows: Vec<Vec<String>> = ranges
+        .iter()
+        .map(|r| {
+            vec![
+                r.name.clone(),
+                r.ring_bits.to_string(),
+                r.frac_bits.to_string(),
+                r.range_bits.to_string(),
+                r.headroom.to_string(),
+                if r.proven { "proven" } else { "calibrated" }.to_owned(),
+            ]
+        })
+        .collect();
+    print!(
+        "{}",
+        columns(
+            &["tensor", "bits", "fraction", "used", "spare", "range"],
+            &rows
+        )
+    );
+    println!();
+    print_plan(&plan, &LinkModel::LOOPBACK, Link::Loopback);
+    let cost = &plan.cost.inference;
+    let wan_seconds = Rates::default().seconds(cost, &link_model(wan()));
+    println!(
+        "  on a WAN of 400 Mbit/s and 40 ms: about {}",
+        seconds(wan_seconds)
+    );
+    Ok(())
+}
+
+fn wan() -> Link {
+    "wan".parse().unwrap_or(Link::Loopback)
+}
+
+fn listing_json(listing: &Listing) -> Value {
+    let lines = listing.lines.iter().map(|line| {
+        json!({
+            "name": line.name, "op": line.op, "shape": line.shape,
+            "macs": line.macs, "parameters": line.parameters,
+        })
+    });
+    Value::Array(lines.collect())
+}

@@ -1,0 +1,41 @@
+//! Live progress by layer, on a terminal only.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use privet_run::Progress;
+
+/// A bar that names the current layer and estimates the rest; silent where nobody looks.
+pub(crate) struct Bar {
+    bar: ProgressBar,
+}
+
+impl Bar {
+    /// A bar for one inference.
+    pub(crate) fn new() -> Self {
+        let bar = if std::io::stderr().is_terminal() {
+            ProgressBar::new(0)
+        } else {
+            ProgressBar::hidden()
+        };
+        if let Ok(style) = ProgressStyle::with_template(
+            "{msg:24!} {bar:32} {percent:>3} %  {human_pos}/{human_len} gates  {eta} left",
+        ) {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+}
+
+impl Progress for Bar {
+    fn layer(&mut self, name: &str, done: u64, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        self.bar.set_message(name.to_owned());
+        self.bar.tick();
+    }
+
+    fn finished(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,210 @@
+//! `privet serve`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clap::Args;
+use privet_net::{Allow, Fingerprint, Identity, Listener};
+use privet_plan::{Backend, Party, Plan, PlanOptions, Rates, Reveal};
+use privet_run::server::Offered;
+use privet_run::{RunError, Served, ServerOptions, Silent};
+use serde_json::json;
+
+use crate::failure::{Failure, Kind};
+use crate::identity::Place;
+use crate::models::{QuantArgs, quantised};
+use crate::options::{CapArgs, SessionArgs};
+use crate::table;
+
+/// Serve one or more networks to the clients on a list.
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Model files: ONNX, or quantised by `privet quantise`.
+    #[arg(long, value_name = "M[,M…]", required = true, value_delimiter = ',')]
+    model: Vec<PathBuf>,
+    /// Address to listen on; port 0 takes a free one and prints it.
+    #[arg(long, value_name = "ADDR")]
+    listen: String,
+    #[command(flatten)]
+    place: Place,
+    /// Fingerprint of a client that may connect (repeat for more).
+    #[arg(long, value_name = "FINGERPRINT")]
+    allow: Vec<Fingerprint>,
+    /// How networks are evaluated.
+    #[arg(long, value_name = "BACKEND", default_value = "gc")]
+    backend: Backend,
+    #[command(flatten)]
+    quant: QuantArgs,
+    /// The most that a client may learn: label, top:K or logits.
+    #[arg(long, value_name = "WHAT", default_value = "label")]
+    reveal: Reveal,
+    /// Answer clients that ask for the clear result; they send their input in the clear.
+    #[arg(long)]
+    insecure_verify: bool,
+    #[command(flatten)]
+    session: SessionArgs,
+    #[command(flatten)]
+    caps: CapArgs,
+    /// End after so many sessions.
+    #[arg(long, value_name = "N")]
+    sessions: Option<usize>,
+    /// Sessions served at the same time; further clients wait in the queue of the system.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    parallel: u16,
+    /// One JSON object per session on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Serve) -> Result<(), Failure> {
+    let models = Arc::new(offered(args)?);
+    let options = args.session.net();
+    let identity = if args.session.insecure_plain {
+        eprintln!("privet: warning: plain TCP, neither encrypted nor authenticated");
+        Identity::generate()?
+    } else if args.allow.is_empty() {
+        return Err(Failure::usage(
+            "nobody may connect: name the clients with --allow FINGERPRINT (privet identity show prints it)",
+        ));
+    } else {
+        args.place.load()?
+    };
+    let listener = Listener::bind(
+        &args.listen,
+        &identity,
+        Allow::List(args.allow.clone()),
+        options,
+    )?;
+    let address = listener.local_addr();
+    if args.json {
+        println!("{}", json!({ "listening": address.to_string() }));
+    } else {
+        let names: Vec<_> = models.iter().map(|m| m.model.graph.name.clone()).collect();
+        println!(
+            "serving {} on {address}; clients learn {}",
+            names.join(", "),
+            args.reveal
+        );
+    }
+    accept(args, &listener, &models)
+}
+
+/// Reads, quantises and plans every model, so that what cannot be served is said before listening.
+fn offered(args: &Serve) -> Result<Vec<Offered>, Failure> {
+    let mut offered: Vec<Offered> = Vec::new();
+    for path in &args.model {
+        let model = quantised(path, &args.quant)?;
+        if offered
+            .iter()
+            .any(|o| o.model.graph.name == model.graph.name)
+        {
+            return Err(Failure::usage(format!(
+                "two models are called '{}'",
+                model.graph.name
+            )));
+        }
+        let options = PlanOptions {
+            backend: args.backend,
+            garbler: Party::Server,
+            reveal: args.reveal,
+        };
+        let plan = Plan::new(model.graph.clone(), options)
+            .map_err(|e| Failure::file(path.display(), e))?;
+        plan.check(
+            &args.caps.caps(),
+            &Rates::default(),
+            &args.session.link_model(),
+        )
+        .map_err(|e| Failure::new(Kind::Check, format!("{}: {e}", path.display())))?;
+        let mut id = [0; 16];
+        id.copy_from_slice(&privet_prim::Block::random().to_bytes());
+        offered.push(Offered { model, id });
+    }
+    Ok(offered)
+}
+
+/// The accept loop: one thread per session, at most `parallel` of them.
+fn accept(args: &Serve, listener: &Listener, models: &Arc<Vec<Offered>>) -> Result<(), Failure> {
+    let running = AtomicUsize::new(0);
+    let mut accepted = 0;
+    let mut last = Ok(());
+    std::thread::scope(|scope| {
+        while args.sessions.is_none_or(|limit| accepted < limit) {
+            while running.load(Ordering::Acquire) >= usize::from(args.parallel) {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            let session = match listener.accept() {
+                Ok(session) => session,
+                Err(error) => {
+                    // One connection's fault never ends the server.
+                    eprintln!("privet: connection refused: {error}");
+                    continue;
+                }
+            };
+            accepted += 1;
+            running.fetch_add(1, Ordering::AcqRel);
+            let running = &running;
+            let handle = scope.spawn(move || {
+                let outcome = serve_one(args, session, models);
+                running.fetch_sub(1, Ordering::AcqRel);
+                outcome
+            });
+            // A server of one session is as good as that session.
+            if args.sessions == Some(1) {
+                last = handle
+                    .join()
+                    .unwrap_or_else(|_| Err(Failure::check("a session's thread died")));
+            }
+        }
+    });
+    last
+}
+
+fn serve_one(
+    args: &Serve,
+    session: privet_net::Session,
+    models: &[Offered],
+) -> Result<(), Failure> {
+    let peer = session
+        .peer()
+        .map_or_else(|| "an unauthenticated client".to_owned(), |p| p.to_string());
+    let options = ServerOptions {
+        reveal: args.reveal,
+        insecure_verify: args.insecure_verify,
+    };
+    let outcome = privet_run::serve(session, models, &options, &mut Silent);
+    tell(args, &peer, &outcome);
+    outcome.map(|_| ()).map_err(Failure::from)
+}
+
+fn tell(args: &Serve, peer: &str, outcome: &Result<Served, RunError>) {
+    match outcome {
+        Ok(served) if args.json => {
+            let bytes: u64 = served.reports.iter().map(|r| r.bytes).sum();
+            let seconds: f64 = served.reports.iter().map(|r| r.seconds).sum();
+            println!(
+                "{}",
+                json!({
+                    "peer": peer,
+                    "inputs": served.reports.len(),
+                    "bytes": bytes,
+                    "seconds": seconds,
+                    "peak_rss": privet_benchmarks::machine::peak_rss(),
+                })
+            );
+        }
+        Ok(served) => {
+            let seconds: f64 = served.reports.iter().map(|r| r.seconds).sum();
+            let bytes: u64 = served.reports.iter().map(|r| r.bytes).sum();
+            println!(
+                "{peer}: {} inputs, {}, {}",
+                served.reports.len(),
+                table::bytes(bytes),
+                table::seconds(seconds)
+            );
+        }
+        Err(error) => eprintln!("privet: session with {peer} ended: {error}"),
+    }
+}
