@@ -3,6 +3,8 @@
 //! Both ends hold the same dealer's stream and nothing travels. They are for tests and for costs of what is built on top:
 //! **the receiver's end knows Δ**, so they protect nothing.
 
+pub mod products;
+
 use privet_net::Channel;
 use privet_prim::{Block, Delta, Prg};
 
@@ -87,6 +89,8 @@ impl CotReceiver for Receiver {
 }
 
 impl RcotSender for Sender {
+    const SPEAKS: bool = true;
+
     fn delta(&self) -> Block {
         self.delta.block()
     }

@@ -2,6 +2,10 @@
 //!
 //! A law runs both parties over a session in memory, each in its own thread, and compares what they got.
 
+mod products;
+
+pub use products::{many_delivers, oles_multiply, triples_multiply};
+
 use std::thread;
 
 use privet_net::{Channel, Session, Stats};
@@ -183,6 +187,39 @@ macro_rules! rcot_laws {
         #[test]
         fn $name() -> Result<(), $crate::Error> {
             $crate::laws::rcot_correlates($sender, $receiver)
+        }
+    };
+}
+
+/// A test that an implementation of the two OLE roles obeys the laws: `ole_laws!(name, sender, receiver)`.
+#[macro_export]
+macro_rules! ole_laws {
+    ($name:ident, $sender:expr, $receiver:expr) => {
+        #[test]
+        fn $name() -> Result<(), $crate::Error> {
+            $crate::laws::oles_multiply($sender, $receiver)
+        }
+    };
+}
+
+/// A test that two makers of triples obey the laws, with one and with two products: `triple_laws!(name, first, second)`.
+#[macro_export]
+macro_rules! triple_laws {
+    ($name:ident, $first:expr, $second:expr) => {
+        #[test]
+        fn $name() -> Result<(), $crate::Error> {
+            $crate::laws::triples_multiply($first, $second)
+        }
+    };
+}
+
+/// A test that the two roles of 1-of-2^m OT obey the laws: `many_laws!(name, sender, receiver)`.
+#[macro_export]
+macro_rules! many_laws {
+    ($name:ident, $sender:expr, $receiver:expr) => {
+        #[test]
+        fn $name() -> Result<(), $crate::Error> {
+            $crate::laws::many_delivers($sender, $receiver)
         }
     };
 }

@@ -8,6 +8,8 @@
 //! | [`derandomise`] | chosen choices from random ones |
 //! | [`rot`], [`chosen`] | random OT by hashing, chosen OT on top |
 //! | [`silent`] | random correlated OT with almost no communication: Ferret |
+//! | [`ole`], [`triples`] | bit products, hashed and packed chunk by chunk |
+//! | [`one_of_many`] | 1-of-2^m OT of short messages |
 //! | [`ideal`] | the functionalities themselves, as in the proofs |
 //! | `laws` (feature) | what every implementation must satisfy, as test macros |
 //!
@@ -26,10 +28,13 @@ mod error;
 pub mod ideal;
 #[cfg(feature = "laws")]
 pub mod laws;
+pub mod ole;
+pub mod one_of_many;
 mod pprf;
 pub mod rcot;
 pub mod rot;
 pub mod silent;
+pub mod triples;
 pub mod tweaks;
 
 pub use error::{ApiMisuse, Error, PeerMisbehaved};

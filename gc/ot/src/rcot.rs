@@ -37,8 +37,17 @@ pub trait CotReceiver {
 
 /// Sender of random correlated OTs. The colour bit of every key is 0.
 pub trait RcotSender {
+    /// Whether this role sends and the other one receives; the other way round if not. Who makes both directions on one
+    /// channel runs the speaking roles first, so that nobody waits for a party that waits.
+    const SPEAKS: bool;
+
     /// Δ, with colour bit 1.
     fn delta(&self) -> Block;
+
+    /// How many transfers are best asked for at a time.
+    fn chunk(&self) -> usize {
+        2048
+    }
 
     /// A key for hashing these transfers, equal on both sides; not secret.
     fn hash_key(&self) -> Block;
@@ -52,6 +61,11 @@ pub trait RcotSender {
 
 /// Receiver of random correlated OTs. The colour bit of a MAC is the choice, drawn by the functionality.
 pub trait RcotReceiver {
+    /// How many transfers are best asked for at a time.
+    fn chunk(&self) -> usize {
+        2048
+    }
+
     /// A key for hashing these transfers, equal on both sides; not secret.
     fn hash_key(&self) -> Block;
 
@@ -104,6 +118,8 @@ impl ExtensionReceiver {
 }
 
 impl RcotSender for ExtensionSender {
+    const SPEAKS: bool = false;
+
     fn delta(&self) -> Block {
         self.0.delta()
     }

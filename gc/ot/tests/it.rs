@@ -3,6 +3,7 @@
 mod it {
     mod conformance;
     mod costs;
+    mod products;
     mod silent;
     mod transfers;
 }

@@ -232,6 +232,12 @@ impl Receiver {
 }
 
 impl RcotSender for Sender {
+    const SPEAKS: bool = true;
+
+    fn chunk(&self) -> usize {
+        self.parameters().leaves()
+    }
+
     fn delta(&self) -> Block {
         Self::delta(self)
     }
@@ -247,6 +253,10 @@ impl RcotSender for Sender {
 }
 
 impl RcotReceiver for Receiver {
+    fn chunk(&self) -> usize {
+        self.parameters().leaves()
+    }
+
     fn hash_key(&self) -> Block {
         self.hash_key
     }

@@ -1,0 +1,93 @@
+//! Bit triples over random correlated OTs in both directions.
+
+use privet_net::Channel;
+use privet_prim::Block;
+use zeroize::Zeroizing;
+
+use super::Triples;
+use crate::error::Error;
+use crate::ole::{receiver_strings, sender_pairs};
+use crate::rcot::{RcotReceiver, RcotSender};
+use crate::tweaks::{Domain, Hasher};
+
+/// Gives out one party's shares of triples.
+pub trait TripleMaker {
+    /// `64·words` triples with `W` products each.
+    ///
+    /// # Errors
+    /// A failing channel, a misbehaving peer, or material that has run out.
+    fn triples<const W: usize>(
+        &mut self,
+        ch: &mut Channel,
+        words: usize,
+    ) -> Result<Triples<W>, Error>;
+}
+
+/// Makes triples; owns random correlated OTs of both directions.
+pub struct Maker<S, R> {
+    sender: S,
+    receiver: R,
+    sent: Hasher,
+    received: Hasher,
+}
+
+impl<S: RcotSender, R: RcotReceiver> Maker<S, R> {
+    /// Takes over one source per direction: their transfers must not be hashed elsewhere in the same domain.
+    #[must_use]
+    pub fn new(sender: S, receiver: R) -> Self {
+        let sent = Hasher::new(sender.hash_key(), Domain::Product);
+        let received = Hasher::new(receiver.hash_key(), Domain::Product);
+        Self {
+            sender,
+            receiver,
+            sent,
+            received,
+        }
+    }
+
+    /// The sources, for other uses than triples.
+    pub const fn sources(&mut self) -> (&mut S, &mut R) {
+        (&mut self.sender, &mut self.receiver)
+    }
+}
+
+impl<S: RcotSender, R: RcotReceiver> TripleMaker for Maker<S, R> {
+    fn triples<const W: usize>(
+        &mut self,
+        ch: &mut Channel,
+        words: usize,
+    ) -> Result<Triples<W>, Error> {
+        const { assert!(W > 0 && W <= 64, "bits of one hash") };
+        let delta = self.sender.delta();
+        let chunk = self.sender.chunk();
+        let mut blocks = Zeroizing::new(vec![Block::ZERO; 3 * chunk]);
+        let empty = || std::array::from_fn(|_| Vec::with_capacity(words));
+        let (mut zero, mut difference, mut chosen) = (empty(), empty(), empty());
+        let mut choice = Vec::with_capacity(words);
+        let mut left = 64 * words;
+        while left > 0 {
+            let n = left.min(chunk);
+            let (keys, rest) = blocks.split_at_mut(n);
+            let (ones, rest) = rest.split_at_mut(n);
+            let (macs, _) = rest.split_at_mut(n);
+            if S::SPEAKS {
+                self.sender.random_keys(ch, keys)?;
+                self.receiver.random_macs(ch, macs)?;
+            } else {
+                self.receiver.random_macs(ch, macs)?;
+                self.sender.random_keys(ch, keys)?;
+            }
+            sender_pairs(
+                &mut self.sent,
+                delta,
+                keys,
+                ones,
+                &mut zero,
+                &mut difference,
+            )?;
+            receiver_strings(&mut self.received, macs, &mut choice, &mut chosen)?;
+            left -= n;
+        }
+        Ok(Triples::join(&zero, difference, choice, chosen))
+    }
+}
