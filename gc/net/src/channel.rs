@@ -4,6 +4,7 @@ use crate::{
     error::{ApiMisuse, Error, IoError, PeerMisbehaved, one_line},
     frame::{FRAME_BYTES, Frame, MAX_FRAME},
     lane::{Lane, Outgoing, StallClock, WorkCounter},
+    record::Recording,
     stats::{Meter, Stats},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -15,7 +16,7 @@ use std::{
 };
 
 /// Frames that wait for the writer thread before the protocol thread waits for it.
-const QUEUED_FRAMES: usize = 6;
+pub(crate) const QUEUED_FRAMES: usize = 6;
 
 /// One lane of a session: an ordered stream of bytes in each direction.
 ///
@@ -39,6 +40,7 @@ pub struct Channel {
     backlog_bytes: u64,
     assembled: Vec<u8>,
     meter: Meter,
+    recording: Option<Recording>,
 }
 
 /// Where frames go.
@@ -50,6 +52,8 @@ pub(crate) enum Port {
     Delayed(Arc<Lane>, Vec<JoinHandle<()>>),
     /// To a socket, through the lane's threads.
     Wire(Vec<JoinHandle<()>>),
+    /// Nowhere; what arrives was recorded.
+    Replay { recording: Recording, next: usize },
 }
 
 impl Channel {
@@ -64,6 +68,7 @@ impl Channel {
             backlog_bytes: 0,
             assembled: Vec::new(),
             meter: Meter::new(),
+            recording: None,
         }
     }
 
@@ -245,6 +250,22 @@ impl Channel {
         self.lane.shared.id
     }
 
+    /// Starts to record what this side receives from here on; bytes that have arrived but were not
+    /// received yet are part of it.
+    pub fn start_recording(&mut self) {
+        let mut recording = Recording::start(self.lane.shared.id);
+        let unread = self.arrived.payload().get(self.taken..).unwrap_or_default();
+        if !unread.is_empty() {
+            recording.push(unread);
+        }
+        self.recording = Some(recording);
+    }
+
+    /// Ends the recording and returns it; empty when none was started.
+    pub fn take_recording(&mut self) -> Recording {
+        self.recording.take().unwrap_or_default()
+    }
+
     /// Ends the whole session and tells the peer why, in one line of at most
     /// [`MAX_REASON`](crate::MAX_REASON) bytes. The reason must not depend on a secret.
     pub fn abort(&mut self, reason: &str) {
@@ -275,6 +296,7 @@ impl Channel {
         match &self.port {
             Port::Direct(peer) => peer.peer_closed(),
             Port::Delayed(..) | Port::Wire(_) => self.lane.writer.notify_one(),
+            Port::Replay { .. } => {}
         }
     }
 
@@ -286,6 +308,9 @@ impl Channel {
             let done = std::mem::replace(&mut self.arrived, next);
             self.taken = 0;
             self.meter.received_frame();
+            if let Some(recording) = &mut self.recording {
+                recording.push(self.arrived.payload());
+            }
             self.recycle(done.into_buffer());
         }
         Ok(self.arrived.payload().get(self.taken..).unwrap_or_default())
@@ -295,7 +320,7 @@ impl Channel {
         if Frame::worth_keeping(&buffer) {
             let keeper = match &self.port {
                 Port::Direct(peer) | Port::Delayed(peer, _) => peer,
-                Port::Wire(_) => &self.lane,
+                Port::Wire(_) | Port::Replay { .. } => &self.lane,
             };
             keeper.lock().recycle(buffer);
         }
@@ -312,6 +337,13 @@ impl Channel {
     fn next_frame(&mut self) -> Result<Frame, Error> {
         if let Some(frame) = self.backlog.pop_front() {
             self.backlog_bytes -= frame.cost();
+            return Ok(frame);
+        }
+        if let Port::Replay { recording, next } = &mut self.port {
+            let payload = recording.frame(*next).ok_or(IoError::Closed)?;
+            *next += 1;
+            let mut frame = Frame::recycled(self.lane.lock().take_buffer());
+            frame.append(payload);
             return Ok(frame);
         }
         let shared = &self.lane.shared;
@@ -345,7 +377,8 @@ impl Channel {
 
     /// Hands the outgoing frame on, when the window and the queue have room; `last` needs none.
     fn dispatch(&mut self, last: bool) -> Result<(), Error> {
-        let cost = self.out.cost();
+        let replayed = matches!(self.port, Port::Replay { .. });
+        let cost = if replayed { 0 } else { self.out.cost() };
         let queued = !matches!(self.port, Port::Direct(_));
         let mut clock = StallClock::start(&self.lane.shared);
         loop {
@@ -385,6 +418,10 @@ impl Channel {
     fn hand_on(&mut self) {
         self.meter.sent_frame();
         self.lane.shared.work.progress();
+        if matches!(self.port, Port::Replay { .. }) {
+            self.out.clear();
+            return;
+        }
         let frame = if Frame::is_small(self.out.len()) {
             let copy = Frame::copy_of(self.out.payload());
             self.out.clear();
@@ -429,6 +466,7 @@ impl Channel {
                 drop(state);
                 peer.grant(cost);
             }
+            Port::Replay { .. } => {}
             Port::Wire(_) => {
                 state.credit_due += cost;
                 let due = state.credit_due >= self.lane.shared.window / 4;

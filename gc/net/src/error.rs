@@ -1,7 +1,7 @@
 //! What can go wrong between two parties, and whose fault it is.
 
 use crate::identity::Fingerprint;
-use std::{io, path::PathBuf, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 use thiserror::Error as ThisError;
 
 /// The longest abort reason that is sent or shown, in bytes.
@@ -36,6 +36,14 @@ pub enum Error {
     /// A file of the identity.
     #[error("{0}")]
     Identity(#[from] IdentityError),
+    /// One connection to a listener came to nothing; the listener goes on.
+    #[error("connection from {from} refused: {error}")]
+    Connection {
+        /// Where it came from.
+        from: SocketAddr,
+        /// Why it was refused.
+        error: Box<Self>,
+    },
 }
 
 /// How the peer broke the wire format.
@@ -184,24 +192,24 @@ pub enum IoError {
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The server shows another key than the pinned one.
-    #[error("wrong server: its fingerprint is {got}, expected {expected}")]
-    WrongServer {
-        /// The fingerprint pinned here.
+    /// The peer shows another key than the one expected.
+    #[error("wrong peer: its fingerprint is {got}, expected {expected}")]
+    WrongPeer {
+        /// The fingerprint expected here.
         expected: Fingerprint,
         /// The fingerprint that was shown.
         got: Fingerprint,
     },
-    /// The client shows a key that is not on the list.
-    #[error("client refused: its fingerprint is {got}, expected one of the {allowed} allowed here")]
-    ClientNotAllowed {
+    /// The peer shows a key that is not on the list.
+    #[error("peer refused: its fingerprint is {got}, expected one of the {allowed} allowed here")]
+    NotAllowed {
         /// The fingerprint that was shown.
         got: Fingerprint,
         /// How many fingerprints are allowed.
         allowed: usize,
     },
     /// The other side refused this side's fingerprint.
-    #[error("the {by} refused this side's fingerprint: got {ours}, expected {expected}")]
+    #[error("the {by} refused this side's fingerprint: it got {ours} and expected {expected}")]
     Refused {
         /// Who refused: `server` or `client`.
         by: &'static str,

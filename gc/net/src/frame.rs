@@ -138,6 +138,11 @@ impl Frame {
         self.len as u64 + FRAME_COST
     }
 
+    /// Bytes of header and payload.
+    pub(crate) const fn wire_len(&self) -> u64 {
+        (HEADER + self.len) as u64
+    }
+
     pub(crate) fn payload(&self) -> &[u8] {
         self.buffer.get(START..START + self.len).unwrap_or_default()
     }

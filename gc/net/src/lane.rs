@@ -117,8 +117,11 @@ pub(crate) struct Lane {
     pub(crate) owner: Condvar,
     /// Wakes the writer thread.
     pub(crate) writer: Condvar,
+    /// Wakes a thread of the lane that waits for the end of the other one.
+    ended: Condvar,
     pub(crate) shared: Arc<Shared>,
-    socket: Option<TcpStream>,
+    /// Held by the lane's threads: it closes when both have ended.
+    socket: Weak<TcpStream>,
     pub(crate) wire_sent: AtomicU64,
     pub(crate) wire_received: AtomicU64,
 }
@@ -149,6 +152,10 @@ pub(crate) struct State {
     pub(crate) closing: bool,
     /// This party gives up: tell the peer why.
     pub(crate) abort: Option<String>,
+    /// When the writer thread ended.
+    writer_done: Option<Instant>,
+    /// Whether the reader thread has ended.
+    reader_done: bool,
     free: Vec<Vec<u8>>,
 }
 
@@ -166,7 +173,7 @@ impl State {
 
 impl Lane {
     /// A lane that belongs to `shared` and starts with the peer's window as its credit.
-    pub(crate) fn new(shared: &Arc<Shared>, credit: u64, socket: Option<TcpStream>) -> Arc<Self> {
+    pub(crate) fn new(shared: &Arc<Shared>, credit: u64, socket: Weak<TcpStream>) -> Arc<Self> {
         let lane = Arc::new(Self {
             state: Mutex::new(State {
                 credit,
@@ -174,6 +181,7 @@ impl Lane {
             }),
             owner: Condvar::new(),
             writer: Condvar::new(),
+            ended: Condvar::new(),
             shared: Arc::clone(shared),
             socket,
             wire_sent: AtomicU64::new(0),
@@ -218,13 +226,51 @@ impl Lane {
         self.lock().failure.get_or_insert_with(|| error.clone());
         self.owner.notify_one();
         self.writer.notify_one();
+        self.ended.notify_all();
     }
 
     /// Wakes every thread that waits on the socket.
     pub(crate) fn shut_socket(&self) {
-        if let Some(socket) = &self.socket {
+        if let Some(socket) = self.socket.upgrade() {
             // A socket that is gone already needs no end.
             let _gone = socket.shutdown(Shutdown::Both);
+        }
+    }
+
+    pub(crate) fn writer_done(&self) {
+        self.lock().writer_done = Some(Instant::now());
+        self.ended.notify_all();
+    }
+
+    /// How long ago this side said its last word.
+    pub(crate) fn finished_for(&self) -> Option<Duration> {
+        self.lock().writer_done.map(|at| at.elapsed())
+    }
+
+    pub(crate) fn reader_done(&self) {
+        self.lock().reader_done = true;
+        self.ended.notify_all();
+    }
+
+    /// Waits until the reader has ended or the lane has failed, but no longer than `limit`.
+    pub(crate) fn wait_for_reader(&self, limit: Duration) {
+        self.wait_for_end(limit, |state| state.reader_done || state.failure.is_some());
+    }
+
+    /// Waits until the writer has ended, but no longer than `limit`.
+    pub(crate) fn wait_for_writer(&self, limit: Duration) {
+        self.wait_for_end(limit, |state| state.writer_done.is_some());
+    }
+
+    fn wait_for_end(&self, limit: Duration, ended: impl Fn(&State) -> bool) {
+        let until = Instant::now() + limit;
+        let mut state = self.lock();
+        while !ended(&state) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.wait(&self.ended, state, left);
         }
     }
 

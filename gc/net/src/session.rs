@@ -2,15 +2,18 @@
 
 use crate::{
     channel::{Channel, Port},
+    connect::{pacer, spawn},
     error::Error,
     identity::Fingerprint,
     lane::{Lane, Shared, WorkCounter},
+    link::Pacer,
     options::{MAX_LANES, Options, window_for},
     stats::Stats,
+    writer::{Outlet, Writer},
 };
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::Arc,
+    sync::{Arc, Mutex, Weak},
 };
 
 /// The lanes between two parties, and what both agreed on.
@@ -36,38 +39,32 @@ impl Session {
             lanes: lanes.clamp(1, MAX_LANES),
             ..Options::default()
         };
-        Self::join_in_memory(&options)
+        let (left, right) = lanes_in_memory(&options);
+        let ends = left.lanes.iter().zip(&right.lanes);
+        let channels = ends.map(|(l, r)| (direct(l, r), direct(r, l))).unzip();
+        (
+            Self::new(channels.0, left.shared),
+            Self::new(channels.1, right.shared),
+        )
     }
 
     /// Two parties in one process that follow `options`, link shaping included.
     ///
     /// # Errors
-    /// For options that contradict themselves.
+    /// For options that contradict themselves, or when a shaped link gets no threads.
     pub fn pair_with(options: &Options) -> Result<(Self, Self), Error> {
         options.check()?;
-        Ok(Self::join_in_memory(options))
-    }
-
-    fn join_in_memory(options: &Options) -> (Self, Self) {
-        let (left_work, right_work) = (WorkCounter::default(), WorkCounter::default());
-        let window = window_for(options.window, options.link);
-        let id = in_memory_id();
-        let shared = |work: &WorkCounter, peer_work: &WorkCounter| {
-            let (work, peer_work) = (work.clone(), peer_work.clone());
-            Arc::new(Shared::new(id, None, work, peer_work, options, window))
-        };
-        let left = shared(&left_work, &right_work);
-        let right = shared(&right_work, &left_work);
-        let (mut left_lanes, mut right_lanes) = (Vec::new(), Vec::new());
-        for _ in 0..options.lanes {
-            let (l, r) = (
-                Lane::new(&left, window, None),
-                Lane::new(&right, window, None),
-            );
-            left_lanes.push(Channel::new(Arc::clone(&l), Port::Direct(Arc::clone(&r))));
-            right_lanes.push(Channel::new(r, Port::Direct(l)));
+        let (left, right) = lanes_in_memory(options);
+        let (left_pacer, right_pacer) = (pacer(options.link), pacer(options.link));
+        let (mut from_left, mut from_right) = (Vec::new(), Vec::new());
+        for (l, r) in left.lanes.iter().zip(&right.lanes) {
+            from_left.push(maybe_delayed(l, r, left_pacer.clone())?);
+            from_right.push(maybe_delayed(r, l, right_pacer.clone())?);
         }
-        (Self::new(left_lanes, left), Self::new(right_lanes, right))
+        Ok((
+            Self::new(from_left, left.shared),
+            Self::new(from_right, right.shared),
+        ))
     }
 
     /// All lanes, 1 to [`MAX_LANES`]; lane i here is lane i there.
@@ -129,6 +126,50 @@ impl Drop for Session {
         // All lanes start to close before any is waited for.
         self.lanes.iter_mut().for_each(Channel::begin_close);
     }
+}
+
+/// One party's lanes before they are connected.
+struct Party {
+    shared: Arc<Shared>,
+    lanes: Vec<Arc<Lane>>,
+}
+
+fn lanes_in_memory(options: &Options) -> (Party, Party) {
+    let (left_work, right_work) = (WorkCounter::default(), WorkCounter::default());
+    let window = window_for(options.window, options.link);
+    let id = in_memory_id();
+    let party = |work: &WorkCounter, peer_work: &WorkCounter| {
+        let (work, peer_work) = (work.clone(), peer_work.clone());
+        let shared = Arc::new(Shared::new(id, None, work, peer_work, options, window));
+        let lanes = (0..options.lanes)
+            .map(|_| Lane::new(&shared, window, Weak::new()))
+            .collect();
+        Party { shared, lanes }
+    };
+    (
+        party(&left_work, &right_work),
+        party(&right_work, &left_work),
+    )
+}
+
+fn direct(own: &Arc<Lane>, peer: &Arc<Lane>) -> Channel {
+    Channel::new(Arc::clone(own), Port::Direct(Arc::clone(peer)))
+}
+
+fn maybe_delayed(
+    own: &Arc<Lane>,
+    peer: &Arc<Lane>,
+    pacer: Option<Arc<Mutex<Pacer>>>,
+) -> Result<Channel, Error> {
+    if pacer.is_none() {
+        return Ok(direct(own, peer));
+    }
+    let writer = Writer::new(Arc::clone(own), Outlet::Memory(Arc::clone(peer)), pacer);
+    let thread = spawn("privet-send", move || writer.run())?;
+    Ok(Channel::new(
+        Arc::clone(own),
+        Port::Delayed(Arc::clone(peer), vec![thread]),
+    ))
 }
 
 /// A name for a session inside one process; the hashers are keyed by the operating system.

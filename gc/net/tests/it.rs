@@ -1,5 +1,12 @@
 //! Sessions of two parties, in memory and over sockets.
 
 mod it {
+    mod death;
+    mod hostile;
+    mod identities;
+    mod link;
     mod memory;
+    mod parties;
+    mod replay;
+    mod sockets;
 }
