@@ -140,3 +140,6 @@ impl From<GraphError> for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -207,9 +207,10 @@ impl<'a> Importer<'a> {
         logits.dedup();
         match logits.as_slice() {
             [one] if *one != self.builder.input() => Ok(*one),
-            [_] => Err(ImportError::Malformed {
+            [_] => Err(ImportError::Model {
                 name: self.name.to_owned(),
-                what: "its output is its input".to_owned(),
+                what: "its output is its input: it computes nothing".to_owned(),
+                hint: "export the whole network".to_owned(),
             }),
             _ => Err(ImportError::Model {
                 name: self.name.to_owned(),
@@ -256,7 +257,7 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    fn resolve(&mut self, name: &'a str) -> Result<Option<Bound>, Refusal> {
+    fn resolve(&self, name: &'a str) -> Result<Option<Bound>, Refusal> {
         if name.is_empty() {
             return Ok(None);
         }
@@ -269,10 +270,9 @@ impl<'a> Importer<'a> {
                 "the model is damaged or not in topological order",
             ));
         };
+        // Not kept: weights are read once, and two copies of them are enough.
         let array = Array::decode(tensor).map_err(|e| format!("constant {name}: {e}"))?;
-        let bound = Bound::Constant(Rc::new(array));
-        self.bound.insert(name, bound.clone());
-        Ok(Some(bound))
+        Ok(Some(Bound::Constant(Rc::new(array))))
     }
 
     fn dispatch(&mut self, call: &Call<'_>) -> Result<Bound, Refusal> {

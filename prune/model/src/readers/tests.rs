@@ -268,7 +268,7 @@ fn any_bytes_are_read_or_refused_without_panic() {
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(round as u64);
             let at = (state >> 33) as usize % bytes.len();
-            bytes[at] = (state >> 20) as u8;
+            bytes[at] = state.to_be_bytes()[3];
         }
         bytes.truncate((state >> 40) as usize % (bytes.len() + 1));
         if let Ok(samples) = Samples::from_bytes(&bytes, "x.bin") {
