@@ -4,6 +4,8 @@
 //! it. [`standard`] lists the blocks whose counts are committed and may not grow.
 
 mod meaning;
+mod name;
+mod size;
 mod standard;
 
 use std::collections::HashMap;
@@ -14,7 +16,8 @@ use serde::{Deserialize, Serialize};
 pub use standard::{budget, by_name, standard};
 
 use crate::error::Error;
-use crate::generate::{self, DivConst, Dot, Sum};
+use crate::eval::signed;
+use crate::generate::{self, Div, DivConst, Dot, Mul, MulConst, Share, Sum};
 use crate::netlist::Netlist;
 
 /// A block with its parameters. Ports are signed unless said otherwise; `y` is the output.
@@ -74,82 +77,34 @@ pub enum BlockSpec {
     Sigmoid { bits: u32, frac: u32 },
     /// `y = tanh(x)` by its table ([`crate::activation`]).
     Tanh { bits: u32, frac: u32 },
+    /// `y` = bits of the product `a·b` ([`generate::mul`]).
+    Mul(Mul),
+    /// `y = constant·a` ([`generate::mul_const`]).
+    MulConst(MulConst),
+    /// `y = floor(a·2^frac / b)` ([`generate::div`]).
+    Div(Div),
+    /// `y` = index of the greatest of `x0…`, unsigned, and `v` its value.
+    ArgmaxValue { bits: u32, count: u32 },
+    /// A chunk of a matrix-vector product ([`generate::mat_vec`]).
+    MatVec { rows: u32, dot: Dot },
+    /// From two shares to a fresh one through an activation ([`generate::share`]).
+    Share(Share),
+    /// [`BlockSpec::Add`] with few AND levels.
+    AddShallow { bits: u32 },
+    /// [`BlockSpec::Sub`] with few AND levels.
+    SubShallow { bits: u32 },
+    /// [`BlockSpec::Cmp`] with few AND levels.
+    CmpShallow { bits: u32 },
+    /// [`BlockSpec::Max`] with few AND levels.
+    MaxShallow { bits: u32, count: u32 },
+    /// [`BlockSpec::Argmax`] with few AND levels.
+    ArgmaxShallow { bits: u32, count: u32 },
 }
 
 /// Most ANDs a block may have: parameters may come from a peer.
 pub const MAX_ANDS: u64 = 1 << 24;
 
 impl BlockSpec {
-    /// The block's name, which says all parameters: `add16`, `dot_m8_a16_w16_l28`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match *self {
-            Self::Add { bits } => format!("add{bits}"),
-            Self::Sub { bits } => format!("sub{bits}"),
-            Self::Neg { bits } => format!("neg{bits}"),
-            Self::Abs { bits } => format!("abs{bits}"),
-            Self::Cmp { bits } => format!("cmp{bits}"),
-            Self::CmpUnsigned { bits } => format!("cmpu{bits}"),
-            Self::Eq { bits } => format!("eq{bits}"),
-            Self::Mux { bits } => format!("mux{bits}"),
-            Self::Relu { bits } => format!("relu{bits}"),
-            Self::Clamp { bits, lo, hi } => format!("clamp{bits}_{lo}_{hi}"),
-            Self::Max { bits, count } => format!("max{bits}_n{count}"),
-            Self::Min { bits, count } => format!("min{bits}_n{count}"),
-            Self::Argmax { bits, count } => format!("argmax{bits}_n{count}"),
-            Self::TopK { bits, count, best } => format!("topk{bits}_n{count}_k{best}"),
-            Self::MaxPool {
-                bits,
-                rows,
-                columns,
-            } => format!("maxpool{bits}_{rows}x{columns}"),
-            Self::Clip { bits, lo, hi } => format!("clip{bits}_{lo}_{hi}"),
-            Self::Dot(Dot {
-                terms,
-                a_bits,
-                w_bits,
-                ring_bits,
-            }) => {
-                format!("dot_m{terms}_a{a_bits}_w{w_bits}_l{ring_bits}")
-            }
-            Self::DotStandalone(Dot {
-                terms,
-                a_bits,
-                w_bits,
-                ring_bits,
-            }) => {
-                format!("dot1_m{terms}_a{a_bits}_w{w_bits}_l{ring_bits}")
-            }
-            Self::Sum(Sum {
-                terms,
-                a_bits,
-                acc_bits,
-            }) => {
-                format!("sum_m{terms}_a{a_bits}_acc{acc_bits}")
-            }
-            Self::DivConst(DivConst {
-                in_bits,
-                out_bits,
-                divisor,
-            }) => {
-                format!("divconst{in_bits}_{out_bits}_d{divisor}")
-            }
-            Self::AvgPool {
-                cells,
-                division:
-                    DivConst {
-                        in_bits,
-                        out_bits,
-                        divisor,
-                    },
-            } => {
-                format!("avgpool{in_bits}_{out_bits}_n{cells}_d{divisor}")
-            }
-            Self::Sigmoid { bits, frac } => format!("sigmoid{bits}_f{frac}"),
-            Self::Tanh { bits, frac } => format!("tanh{bits}_f{frac}"),
-        }
-    }
-
     /// The block's netlist, made once per process.
     ///
     /// # Errors
@@ -214,45 +169,28 @@ impl BlockSpec {
             Self::AvgPool { cells, division } => generate::avg_pool(cells, division),
             Self::Sigmoid { bits, frac } => generate::sigmoid(bits, frac),
             Self::Tanh { bits, frac } => generate::tanh(bits, frac),
+            Self::Mul(spec) => generate::mul(spec),
+            Self::MulConst(spec) => generate::mul_const(spec),
+            Self::Div(spec) => generate::div(spec),
+            Self::ArgmaxValue { bits, count } => generate::argmax_value(bits, count),
+            Self::MatVec { rows, dot } => generate::mat_vec(rows, dot),
+            Self::Share(spec) => generate::share(spec),
+            Self::AddShallow { bits } => generate::add_shallow(bits),
+            Self::SubShallow { bits } => generate::sub_shallow(bits),
+            Self::CmpShallow { bits } => generate::cmp_shallow(bits),
+            Self::MaxShallow { bits, count } => generate::max_shallow(bits, count),
+            Self::ArgmaxShallow { bits, count } => generate::argmax_shallow(bits, count),
         }
     }
 
-    /// An estimate of the ANDs that costs nothing, never far below the truth.
-    fn rough_ands(&self) -> u64 {
-        let product = |factors: &[u32]| {
-            factors
-                .iter()
-                .fold(1u64, |product, &f| product.saturating_mul(f.into()))
-        };
-        match *self {
-            Self::Max { bits, count }
-            | Self::Min { bits, count }
-            | Self::Argmax { bits, count } => product(&[2, bits, count]),
-            Self::TopK { bits, count, best } => product(&[2, bits, count, best]),
-            Self::MaxPool {
-                bits,
-                rows,
-                columns,
-            } => product(&[2, bits, rows, columns]),
-            Self::Dot(spec) | Self::DotStandalone(spec) => {
-                product(&[spec.terms, spec.a_bits, spec.w_bits])
+    /// True where the block's result is specified; only divisions are not everywhere.
+    #[must_use]
+    pub fn is_defined(&self, inputs: &[u64]) -> bool {
+        match (*self, inputs) {
+            (Self::Div(spec), &[a, b]) => {
+                spec.is_defined(signed(a, spec.bits), signed(b, spec.bits))
             }
-            Self::Sum(Sum { terms, a_bits, .. }) => product(&[terms, a_bits]),
-            Self::AvgPool { cells, division } => product(&[cells, division.in_bits]),
-            Self::Add { .. }
-            | Self::Sub { .. }
-            | Self::Neg { .. }
-            | Self::Abs { .. }
-            | Self::Cmp { .. }
-            | Self::CmpUnsigned { .. }
-            | Self::Eq { .. }
-            | Self::Mux { .. }
-            | Self::Relu { .. }
-            | Self::Clamp { .. }
-            | Self::Clip { .. }
-            | Self::DivConst(_)
-            | Self::Sigmoid { .. }
-            | Self::Tanh { .. } => 0,
+            _ => true,
         }
     }
 }

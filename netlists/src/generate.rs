@@ -9,16 +9,24 @@ mod arithmetic;
 mod divide;
 mod dot;
 mod modular;
+mod multiply;
+mod quotient;
 mod rank;
 mod select;
+mod shallow;
+mod share;
 
 pub use activation::{sigmoid, tanh};
 pub use arithmetic::{abs, add, cmp, cmp_unsigned, eq, neg, sub};
 pub use divide::{DivConst, MAX_DIVISOR, avg_pool, div_const};
-pub use dot::{Dot, Sum, dot, dot_standalone, sum};
+pub use dot::{Dot, Sum, dot, dot_standalone, mat_vec, sum};
 pub use modular::{modular_clip, modular_max_pool};
+pub use multiply::{Mul, MulConst, mul, mul_const};
+pub use quotient::{Div, div};
 pub use rank::top_k;
-pub use select::{argmax, clamp, index_bits, max, max_pool, min, mux, relu};
+pub use select::{argmax, argmax_value, clamp, index_bits, max, max_pool, min, mux, relu};
+pub use shallow::{add_shallow, argmax_shallow, cmp_shallow, max_shallow, sub_shallow};
+pub use share::{Share, share};
 
 use crate::error::Error;
 

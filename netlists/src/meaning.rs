@@ -5,6 +5,7 @@
 use crate::activation::{Function, Table};
 use crate::error::Error;
 use crate::eval::{mask, signed};
+use crate::generate::Mul;
 
 /// The value reduced to `bits` and read as signed.
 #[must_use]
@@ -93,6 +94,45 @@ pub fn dot(acc: u64, a: &[i64], digits: &[u64], a_bits: u32, w_bits: u32, ring_b
         }
     }
     sum & mask(ring_bits + 1)
+}
+
+/// Bits `shift..shift + out_bits` of `a·b` of two signed `bits`-bit numbers. Where columns below
+/// `drop` are omitted: of `a·b − omitted + compensation`, where `omitted` is
+///
+/// * for each `r < drop` with digit bit `d_r` (bit `r + 1` of b inverted; the sign bit as it is):
+///   `2^r·((a, its bits flipped where d_r = 1) mod 2^(drop − r) + d_r)`, and
+/// * `2^drop − (a mod 2^drop)` where b is even, else `2^drop`.
+#[must_use]
+pub fn mul(a: i64, b: i64, spec: Mul) -> i64 {
+    let mut product = i128::from(a) * i128::from(b);
+    if spec.drop > 0 {
+        for r in 0..spec.drop {
+            let negative = (b >> (r + 1) & 1 == 1) == (r + 2 == spec.bits);
+            let low = (if negative { !a } else { a }).cast_unsigned() & mask(spec.drop - r);
+            product -= (i128::from(low) + i128::from(negative)) << r;
+        }
+        let subtracted = if b & 1 == 0 {
+            a.cast_unsigned() & mask(spec.drop)
+        } else {
+            0
+        };
+        product -= (1 << spec.drop) - i128::from(subtracted);
+        product += i128::from(spec.compensation());
+    }
+    wrap(product >> spec.shift, spec.out_bits)
+}
+
+/// `floor(a·2^frac / b)` for b other than 0, reduced to 64 bits; 0 for b = 0.
+#[must_use]
+pub fn div(a: i64, b: i64, frac: u32) -> i64 {
+    if b == 0 {
+        return 0;
+    }
+    let (scaled, b) = (i128::from(a) << frac.min(63), i128::from(b));
+    // Euclidean remainders are not negative: the quotient of a negative divisor is one too great
+    // unless the division is exact.
+    let above = b < 0 && scaled.rem_euclid(b) != 0;
+    wrap(scaled.div_euclid(b) - i128::from(above), 64)
 }
 
 /// Sigmoid by its table, input and output of `bits` bits with `frac` behind the point.

@@ -126,14 +126,18 @@ impl Builder {
         self.less_unsigned(&flip_sign(a), &flip_sign(b))
     }
 
-    /// `a == b`: one AND a bit but one.
+    /// `a == b`: one AND a bit but one, in a tree.
     pub fn equal(&mut self, a: &[Bit], b: &[Bit]) -> Bit {
-        let mut same = Bit::TRUE;
-        for (&a, &b) in a.iter().zip(b) {
-            let differ = self.xor(a, b);
-            same = self.and(same, !differ);
+        let mut level: Vec<Bit> = a.iter().zip(b).map(|(&a, &b)| !self.xor(a, b)).collect();
+        while level.len() > 1 {
+            let and = |pair: &[Bit]| match *pair {
+                [a, b] => self.and(a, b),
+                [one, ..] => one,
+                [] => Bit::TRUE,
+            };
+            level = level.chunks(2).map(and).collect();
         }
-        same
+        level.first().copied().unwrap_or(Bit::TRUE)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::activation::{Function, Table};
 use crate::catalogue::BlockSpec;
 use crate::error::Error;
 use crate::eval::{signed, unsigned};
-use crate::generate::{DivConst, Dot, Sum};
+use crate::generate::{Div, DivConst, Dot, MulConst, Share, Sum};
 use crate::meaning;
 
 impl BlockSpec {
@@ -20,11 +20,11 @@ impl BlockSpec {
         let ports = Ports(inputs);
         let one = |value: i64, bits: u32| Ok(vec![unsigned(value, bits)]);
         match *self {
-            Self::Add { bits } => {
+            Self::Add { bits } | Self::AddShallow { bits } => {
                 let [a, b] = ports.signed(bits)?;
                 one(a.wrapping_add(b), bits)
             }
-            Self::Sub { bits } => {
+            Self::Sub { bits } | Self::SubShallow { bits } => {
                 let [a, b] = ports.signed(bits)?;
                 one(a.wrapping_sub(b), bits)
             }
@@ -36,7 +36,7 @@ impl BlockSpec {
                 let [a] = ports.signed(bits)?;
                 one(a.wrapping_abs(), bits)
             }
-            Self::Cmp { bits } => {
+            Self::Cmp { bits } | Self::CmpShallow { bits } => {
                 let [a, b] = ports.signed(bits)?;
                 one((a < b).into(), 1)
             }
@@ -60,7 +60,7 @@ impl BlockSpec {
                 let [a] = ports.signed(bits)?;
                 one(a.max(lo).min(hi), bits)
             }
-            Self::Max { bits, count } => {
+            Self::Max { bits, count } | Self::MaxShallow { bits, count } => {
                 let values = ports.words(count, bits)?;
                 one(values.iter().copied().max().unwrap_or(0), bits)
             }
@@ -68,7 +68,7 @@ impl BlockSpec {
                 let values = ports.words(count, bits)?;
                 one(values.iter().copied().min().unwrap_or(0), bits)
             }
-            Self::Argmax { bits, count } => {
+            Self::Argmax { bits, count } | Self::ArgmaxShallow { bits, count } => {
                 let values = ports.words(count, bits)?;
                 Ok(vec![meaning::argmax(&values) as u64])
             }
@@ -120,6 +120,30 @@ impl BlockSpec {
             }
             Self::Sigmoid { bits, frac } => table(Function::Sigmoid, bits, frac, ports),
             Self::Tanh { bits, frac } => table(Function::Tanh, bits, frac, ports),
+            Self::Mul(spec) => {
+                let [a, b] = ports.signed(spec.bits)?;
+                one(meaning::mul(a, b, spec), spec.out_bits)
+            }
+            Self::MulConst(MulConst {
+                bits,
+                out_bits,
+                constant,
+            }) => {
+                let [a] = ports.signed(bits)?;
+                one(a.wrapping_mul(constant), out_bits)
+            }
+            Self::Div(Div { bits, frac }) => {
+                let [a, b] = ports.signed(bits)?;
+                one(meaning::div(a, b, frac), bits)
+            }
+            Self::ArgmaxValue { bits, count } => {
+                let values = ports.words(count, bits)?;
+                let index = meaning::argmax(&values);
+                let value = values.get(index).copied().unwrap_or(0);
+                Ok(vec![index as u64, unsigned(value, bits)])
+            }
+            Self::MatVec { rows, dot } => mat_vec(rows, dot, ports),
+            Self::Share(spec) => share(spec, ports),
         }
     }
 }
@@ -177,6 +201,32 @@ fn dot(spec: Dot, ports: Ports<'_>, accumulate: bool) -> Result<Vec<u64>, Error>
         spec.w_bits,
         spec.ring_bits,
     )])
+}
+
+fn mat_vec(rows: u32, spec: Dot, ports: Ports<'_>) -> Result<Vec<u64>, Error> {
+    let terms = spec.terms as usize;
+    let expected = terms + rows as usize * (terms + 1);
+    if ports.0.len() != expected {
+        return Err(ports.shape(expected));
+    }
+    let (a, rest) = ports
+        .0
+        .split_at_checked(terms)
+        .ok_or_else(|| ports.shape(expected))?;
+    let mut outputs = Vec::with_capacity(rows as usize);
+    for row in rest.chunks(terms + 1) {
+        let inputs = [a, row].concat();
+        outputs.extend(dot(spec, Ports(&inputs), true)?);
+    }
+    Ok(outputs)
+}
+
+fn share(spec: Share, ports: Ports<'_>) -> Result<Vec<u64>, Error> {
+    let [x0, x1, r] = ports.all()?;
+    let z = meaning::wrap(i128::from(x0) + i128::from(x1), spec.ring_bits);
+    let z = if spec.relu { meaning::relu(z) } else { z };
+    let y = (z >> spec.shift).wrapping_sub(r.cast_signed());
+    Ok(vec![unsigned(y, spec.out_bits)])
 }
 
 fn sum(spec: Sum, ports: Ports<'_>) -> Result<Vec<u64>, Error> {

@@ -1,7 +1,7 @@
 //! The standard blocks and their AND budgets.
 
 use crate::catalogue::BlockSpec;
-use crate::generate::{DivConst, Dot, Sum};
+use crate::generate::{Div, DivConst, Dot, Mul, MulConst, Share, Sum};
 
 /// Counts of every standard block at its first making, one `name ands` a line. They may shrink.
 const BUDGETS: &str = include_str!("budgets.txt");
@@ -30,6 +30,11 @@ pub fn standard() -> Vec<BlockSpec> {
     for bits in [8, 16, 32] {
         blocks.extend(words(bits));
     }
+    for (bits, frac, drop) in [(8, 5, 3), (16, 12, 8), (32, 16, 12)] {
+        blocks.extend(products(bits, frac, drop));
+        blocks.extend(shallow(bits));
+    }
+    blocks.extend(shares());
     for bits in [37, 64] {
         blocks.extend([
             BlockSpec::Add { bits },
@@ -37,6 +42,8 @@ pub fn standard() -> Vec<BlockSpec> {
             BlockSpec::Cmp { bits },
             BlockSpec::Mux { bits },
             BlockSpec::Relu { bits },
+            BlockSpec::AddShallow { bits },
+            BlockSpec::CmpShallow { bits },
         ]);
     }
     blocks.extend(linear());
@@ -74,6 +81,7 @@ fn words(bits: u32) -> Vec<BlockSpec> {
         BlockSpec::Min { bits, count: 2 },
         BlockSpec::Argmax { bits, count: 10 },
         BlockSpec::Argmax { bits, count: 26 },
+        BlockSpec::ArgmaxValue { bits, count: 10 },
         BlockSpec::TopK {
             bits,
             count: 10,
@@ -123,6 +131,62 @@ fn words(bits: u32) -> Vec<BlockSpec> {
     ]
 }
 
+fn products(bits: u32, frac: u32, drop: u32) -> Vec<BlockSpec> {
+    vec![
+        BlockSpec::Mul(Mul::low(bits)),
+        BlockSpec::Mul(Mul::full(bits)),
+        BlockSpec::Mul(Mul::fixed(bits, frac)),
+        BlockSpec::Mul(Mul {
+            drop,
+            ..Mul::fixed(bits, frac)
+        }),
+        BlockSpec::MulConst(MulConst {
+            bits,
+            out_bits: 2 * bits,
+            constant: 89,
+        }),
+        BlockSpec::Div(Div { bits, frac: 0 }),
+        BlockSpec::Div(Div { bits, frac }),
+    ]
+}
+
+fn shallow(bits: u32) -> Vec<BlockSpec> {
+    vec![
+        BlockSpec::AddShallow { bits },
+        BlockSpec::SubShallow { bits },
+        BlockSpec::CmpShallow { bits },
+        BlockSpec::MaxShallow { bits, count: 2 },
+        BlockSpec::MaxShallow { bits, count: 4 },
+        BlockSpec::MaxShallow { bits, count: 9 },
+        BlockSpec::ArgmaxShallow { bits, count: 10 },
+    ]
+}
+
+/// Rings of 16-bit and 25-bit values behind a layer with 12 fraction bits in its weights, and of 32
+/// and 64 bits.
+fn shares() -> Vec<BlockSpec> {
+    let mut blocks = Vec::new();
+    for (ring_bits, shift, out_bits) in [
+        (28, 12, 28),
+        (28, 12, 16),
+        (32, 12, 32),
+        (37, 12, 37),
+        (37, 12, 25),
+        (64, 12, 64),
+    ] {
+        for (relu, shallow) in [(true, false), (false, false), (true, true), (false, true)] {
+            blocks.push(BlockSpec::Share(Share {
+                ring_bits,
+                shift,
+                out_bits,
+                relu,
+                shallow,
+            }));
+        }
+    }
+    blocks
+}
+
 fn linear() -> Vec<BlockSpec> {
     let mut blocks = Vec::new();
     let shapes = [
@@ -142,6 +206,9 @@ fn linear() -> Vec<BlockSpec> {
         };
         blocks.push(BlockSpec::Dot(spec));
         blocks.push(BlockSpec::DotStandalone(spec));
+        if terms == 8 && a_bits <= 16 {
+            blocks.push(BlockSpec::MatVec { rows: 4, dot: spec });
+        }
         blocks.push(BlockSpec::Sum(Sum {
             terms,
             a_bits,

@@ -83,7 +83,7 @@ fn unary(
     builder.finish()
 }
 
-fn binary(
+pub(super) fn binary(
     block: &'static str,
     bits: u32,
     make: impl FnOnce(&mut Builder, &[Bit], &[Bit]) -> Vec<Bit>,

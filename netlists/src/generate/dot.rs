@@ -58,40 +58,83 @@ pub fn dot_standalone(spec: Dot) -> Result<Netlist, Error> {
     chunk(spec, false)
 }
 
-fn chunk(spec: Dot, accumulate: bool) -> Result<Netlist, Error> {
-    within("dot", "number of terms", u64::from(spec.terms), 1..=4096)?;
+/// A chunk of a matrix-vector product: the [`dot`] chunk for each of `rows` rows of weights and the
+/// same activations. Inputs `a0…`, then for each row `i` the digits `w{i}_0…` and `acc{i}`; outputs
+/// `acc0…`.
+///
+/// # Errors
+///
+/// As [`dot`], or `rows` outside 1..=4096.
+pub fn mat_vec(rows: u32, spec: Dot) -> Result<Netlist, Error> {
+    check(spec)?;
+    within("mat_vec", "number of rows", rows.into(), 1..=4096)?;
+    let mut builder = Builder::new();
+    let a = words(&mut builder, "a", spec.terms, spec.a_bits);
+    let mut weights = Vec::new();
+    for row in 0..rows {
+        let w = words(&mut builder, &format!("w{row}_"), spec.terms, spec.w_bits);
+        let acc = builder.input(&format!("acc{row}"), spec.ring_bits + 1);
+        weights.push((w, acc));
+    }
+    for (row, (w, acc)) in weights.iter().enumerate() {
+        let sum = accumulate(&mut builder, &a, w, acc, spec);
+        builder.output(&format!("acc{row}"), &sum);
+    }
+    builder.finish()
+}
+
+fn check(spec: Dot) -> Result<(), Error> {
+    within("dot", "number of terms", spec.terms.into(), 1..=4096)?;
     width("dot", spec.a_bits)?;
     width("dot", spec.w_bits)?;
     within(
         "dot",
         "ring width",
-        u64::from(spec.ring_bits),
+        spec.ring_bits.into(),
         1..=u64::from(MAX_BITS - 1),
-    )?;
+    )
+}
+
+fn words(builder: &mut Builder, name: &str, count: u32, bits: u32) -> Vec<Vec<Bit>> {
+    (0..count)
+        .map(|j| builder.input(&format!("{name}{j}"), bits))
+        .collect()
+}
+
+fn chunk(spec: Dot, with_acc: bool) -> Result<Netlist, Error> {
+    check(spec)?;
     let mut builder = Builder::new();
-    let words = |builder: &mut Builder, name: &str, bits: u32| -> Vec<Vec<Bit>> {
-        (0..spec.terms)
-            .map(|j| builder.input(&format!("{name}{j}"), bits))
-            .collect()
+    let a = words(&mut builder, "a", spec.terms, spec.a_bits);
+    let w = words(&mut builder, "w", spec.terms, spec.w_bits);
+    let acc = if with_acc {
+        builder.input("acc", spec.ring_bits + 1)
+    } else {
+        Vec::new()
     };
-    let a = words(&mut builder, "a", spec.a_bits);
-    let w = words(&mut builder, "w", spec.w_bits);
-    let mut columns = Columns::new(spec.ring_bits + 1);
-    if accumulate {
-        let acc = builder.input("acc", spec.ring_bits + 1);
-        columns.push_word(0, &acc);
-    }
-    for (j, (a, w)) in a.iter().zip(&w).enumerate() {
-        if j > 0 {
-            columns.settle(&mut builder);
-        }
-        for (i, &digit) in w.iter().enumerate() {
-            columns.push_word(i, &row(&mut builder, a, digit));
-        }
-    }
-    let sum = columns.finish(&mut builder);
+    let sum = accumulate(&mut builder, &a, &w, &acc, spec);
     builder.output("acc", &sum);
     builder.finish()
+}
+
+/// The rows of every term, term by term, on top of `acc`.
+fn accumulate(
+    builder: &mut Builder,
+    a: &[Vec<Bit>],
+    w: &[Vec<Bit>],
+    acc: &[Bit],
+    spec: Dot,
+) -> Vec<Bit> {
+    let mut columns = Columns::new(spec.ring_bits + 1);
+    columns.push_word(0, acc);
+    for (j, (a, w)) in a.iter().zip(w).enumerate() {
+        if j > 0 {
+            columns.settle(builder);
+        }
+        for (i, &digit) in w.iter().enumerate() {
+            columns.push_word(i, &row(builder, a, digit));
+        }
+    }
+    columns.finish(builder)
 }
 
 /// The activation with its bits flipped by the digit, the sign bit once more.
@@ -106,7 +149,7 @@ fn row(builder: &mut Builder, a: &[Bit], digit: Bit) -> Vec<Bit> {
 ///
 /// [`Error::Parameter`] unless `terms` is in 1..=4096 and the widths in 1..=64.
 pub fn sum(spec: Sum) -> Result<Netlist, Error> {
-    within("sum", "number of terms", u64::from(spec.terms), 1..=4096)?;
+    within("sum", "number of terms", spec.terms.into(), 1..=4096)?;
     width("sum", spec.a_bits)?;
     width("sum", spec.acc_bits)?;
     let mut builder = Builder::new();

@@ -95,23 +95,21 @@ pub fn max_pool(bits: u32, height: u32, width: u32) -> Result<Netlist, Error> {
 /// As [`max`].
 pub fn argmax(bits: u32, count: u32) -> Result<Netlist, Error> {
     let (mut builder, words) = words("argmax", bits, count)?;
-    let mut level: Vec<(Vec<Bit>, Vec<Bit>)> =
-        words.into_iter().map(|word| (word, Vec::new())).collect();
-    while level.len() > 1 {
-        let root = level.len() == 2;
-        let mut next = Vec::with_capacity(level.len().div_ceil(2));
-        for pair in level.chunks(2) {
-            next.push(match pair {
-                [left, right] => better(&mut builder, left, right, root),
-                [one, ..] => (one.0.clone(), padded(&one.1, one.1.len() + 1)),
-                [] => continue,
-            });
-        }
-        level = next;
-    }
-    let index = level.pop().map(|(_, index)| index).unwrap_or_default();
-    let index = padded(&index, index_bits(count) as usize);
+    let (index, _) = best_index(&mut builder, words, Builder::less_signed, false);
     builder.output("y", &index);
+    builder.finish()
+}
+
+/// As [`argmax`], with the greatest value as a second output `v`.
+///
+/// # Errors
+///
+/// As [`max`].
+pub fn argmax_value(bits: u32, count: u32) -> Result<Netlist, Error> {
+    let (mut builder, words) = words("argmax_value", bits, count)?;
+    let (index, value) = best_index(&mut builder, words, Builder::less_signed, true);
+    builder.output("y", &index);
+    builder.output("v", &value);
     builder.finish()
 }
 
@@ -121,22 +119,37 @@ pub fn index_bits(count: u32) -> u32 {
     u32::BITS - count.saturating_sub(1).leading_zeros()
 }
 
-/// The node of two subtrees of equal index width; the left one wins ties.
-fn better(
+/// Index and, if wanted, value of the greatest word.
+pub(super) fn best_index(
     builder: &mut Builder,
-    left: &(Vec<Bit>, Vec<Bit>),
-    right: &(Vec<Bit>, Vec<Bit>),
-    root: bool,
+    words: Vec<Vec<Bit>>,
+    less: fn(&mut Builder, &[Bit], &[Bit]) -> Bit,
+    value: bool,
 ) -> (Vec<Bit>, Vec<Bit>) {
-    let take = builder.less_signed(&left.0, &right.0);
-    let mut index = builder.mux_word(take, &right.1, &left.1);
-    index.push(take);
-    let value = if root {
-        Vec::new()
-    } else {
-        builder.mux_word(take, &right.0, &left.0)
-    };
-    (value, index)
+    let count = u32::try_from(words.len()).unwrap_or(u32::MAX);
+    let mut level: Vec<(Vec<Bit>, Vec<Bit>)> =
+        words.into_iter().map(|word| (word, Vec::new())).collect();
+    while level.len() > 1 {
+        let wanted = value || level.len() > 2;
+        let mut next = Vec::with_capacity(level.len().div_ceil(2));
+        for pair in level.chunks(2) {
+            next.push(match pair {
+                // The left one wins ties.
+                [left, right] => {
+                    let take = less(builder, &left.0, &right.0);
+                    let mut index = builder.mux_word(take, &right.1, &left.1);
+                    index.push(take);
+                    let wider = if wanted { &right.0[..] } else { &[] };
+                    (builder.mux_word(take, wider, &left.0), index)
+                }
+                [one, ..] => (one.0.clone(), padded(&one.1, one.1.len() + 1)),
+                [] => continue,
+            });
+        }
+        level = next;
+    }
+    let (word, index) = level.pop().unwrap_or_default();
+    (padded(&index, index_bits(count) as usize), word)
 }
 
 fn padded(bits: &[Bit], width: usize) -> Vec<Bit> {
@@ -165,7 +178,11 @@ fn extreme(
     builder.finish()
 }
 
-fn words(block: &'static str, bits: u32, count: u32) -> Result<(Builder, Vec<Vec<Bit>>), Error> {
+pub(super) fn words(
+    block: &'static str,
+    bits: u32,
+    count: u32,
+) -> Result<(Builder, Vec<Vec<Bit>>), Error> {
     width(block, bits)?;
     within(block, "count of words", u64::from(count), 1..=4096)?;
     let mut builder = Builder::new();

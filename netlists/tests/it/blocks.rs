@@ -359,3 +359,162 @@ fn dot_is_within_budget() {
         assert!(counts.ands <= 247 * u64::from(terms));
     }
 }
+
+#[test]
+fn products_are_exact() {
+    use generate::{Mul, mul};
+    let product = |r: &[u64], bits| {
+        i128::from(eval::signed(r[0], bits)) * i128::from(eval::signed(r[1], bits))
+    };
+    let mut specs = Vec::new();
+    for bits in [2, 3, 5, 8, 16, 32, 37, 64] {
+        specs.push(Mul::low(bits));
+        specs.push(Mul::fixed(bits, bits / 2 + 1));
+        if bits <= 32 {
+            specs.push(Mul::full(bits));
+        }
+    }
+    specs.push(Mul::fixed(16, 12));
+    for spec in specs {
+        let netlist = mul(spec).unwrap();
+        let name = format!("{spec:?} {:?}", netlist.counts());
+        check(&name, &netlist, |r| {
+            meaning::wrap(product(r, spec.bits) >> spec.shift, 64) as u64
+        });
+    }
+    let ands = |spec| mul(spec).unwrap().counts().ands;
+    assert!(ands(Mul::low(16)) <= 151, "{}", ands(Mul::low(16)));
+    assert!(
+        ands(Mul::fixed(16, 12)) <= 277,
+        "{}",
+        ands(Mul::fixed(16, 12))
+    );
+}
+
+#[test]
+fn truncated_products_keep_their_error_bound() {
+    use generate::{Mul, mul};
+    for (bits, frac, drop) in [(8, 6, 4), (8, 4, 4), (16, 12, 8), (16, 12, 4), (16, 10, 7)] {
+        let spec = Mul {
+            drop,
+            ..Mul::fixed(bits, frac)
+        };
+        let netlist = mul(spec).unwrap();
+        let rows = rows(&netlist, 20000);
+        let mut worst = 0f64;
+        for (row, got) in rows.iter().zip(eval::batch(&netlist, &rows).unwrap()) {
+            let (a, b) = (eval::signed(row[0], bits), eval::signed(row[1], bits));
+            let exact = (a * b) as f64 / 2f64.powi(frac as i32);
+            assert_eq!(
+                got[0],
+                eval::unsigned(meaning::mul(a, b, spec), bits),
+                "{spec:?} {a} {b}"
+            );
+            if exact.abs() + spec.error_bound() < 2f64.powi(bits as i32 - 1) {
+                worst = worst.max((eval::signed(got[0], bits) as f64 - exact).abs());
+            }
+            assert!(
+                a != 0 && b != 0 || got[0] == 0 || spec.error_bound() >= 1.0,
+                "{spec:?} {a} {b}"
+            );
+        }
+        println!(
+            "{spec:?}: {worst} of {}, {:?}",
+            spec.error_bound(),
+            netlist.counts()
+        );
+        assert!(worst <= spec.error_bound(), "{spec:?}: {worst}");
+    }
+    let spec = Mul {
+        drop: 8,
+        ..Mul::fixed(16, 12)
+    };
+    assert!(mul(spec).unwrap().counts().ands <= 218);
+}
+
+#[test]
+fn products_with_constants_are_exact() {
+    for constant in (-70..70).chain([i64::MAX, i64::MIN, 0x5555, -12345]) {
+        for (bits, out_bits) in [(1, 3), (6, 12), (6, 4), (9, 20), (64, 64)] {
+            let spec = generate::MulConst {
+                bits,
+                out_bits,
+                constant,
+            };
+            let netlist = generate::mul_const(spec).unwrap();
+            check("mul_const", &netlist, |r| {
+                (eval::signed(r[0], bits) as u64).wrapping_mul(constant as u64)
+            });
+        }
+    }
+}
+
+#[test]
+fn quotients_are_exact() {
+    use generate::{Div, div};
+    for (bits, frac) in [
+        (2, 0),
+        (2, 1),
+        (3, 0),
+        (3, 1),
+        (5, 2),
+        (8, 0),
+        (8, 5),
+        (8, 7),
+        (16, 12),
+    ] {
+        let spec = Div { bits, frac };
+        let netlist = div(spec).unwrap();
+        println!("{spec:?} {:?}", netlist.counts());
+        let mut defined = 0;
+        let rows = rows(&netlist, 20000);
+        for (row, got) in rows.iter().zip(eval::batch(&netlist, &rows).unwrap()) {
+            let (a, b) = (eval::signed(row[0], bits), eval::signed(row[1], bits));
+            if spec.is_defined(a, b) {
+                defined += 1;
+                let scaled = a << frac;
+                let expected = scaled.div_euclid(b) - i64::from(b < 0 && scaled.rem_euclid(b) != 0);
+                assert_eq!(eval::signed(got[0], bits), expected, "{spec:?} {a} / {b}");
+            }
+        }
+        assert!(defined * 8 > rows.len(), "{spec:?}: {defined}");
+    }
+    assert!(div(Div { bits: 16, frac: 12 }).unwrap().counts().ands <= 255);
+}
+
+/// Depth variants compute the same in few AND levels.
+#[test]
+fn shallow_blocks_are_exact_and_shallow() {
+    for bits in WIDTHS {
+        let s = |v: u64| eval::signed(v, bits);
+        let log = 32 - (bits - 1).leading_zeros();
+        let add = generate::add_shallow(bits).unwrap();
+        check("add", &add, |r| r[0].wrapping_add(r[1]));
+        assert!(
+            add.counts().and_depth <= 1 + log,
+            "{bits}: {:?}",
+            add.counts()
+        );
+        let sub = generate::sub_shallow(bits).unwrap();
+        check("sub", &sub, |r| r[0].wrapping_sub(r[1]));
+        assert!(
+            sub.counts().and_depth <= 1 + log,
+            "{bits}: {:?}",
+            sub.counts()
+        );
+        let cmp = generate::cmp_shallow(bits).unwrap();
+        check("cmp", &cmp, |r| u64::from(s(r[0]) < s(r[1])));
+        assert!(
+            cmp.counts().and_depth <= 1 + log,
+            "{bits}: {:?}",
+            cmp.counts()
+        );
+        for count in [1, 2, 3, 5, 10] {
+            let signed = |r: &[u64]| -> Vec<i64> { r.iter().map(|&v| s(v)).collect() };
+            let max = generate::max_shallow(bits, count).unwrap();
+            check("max", &max, |r| *signed(r).iter().max().unwrap() as u64);
+            let argmax = generate::argmax_shallow(bits, count).unwrap();
+            check("argmax", &argmax, |r| meaning::argmax(&signed(r)) as u64);
+        }
+    }
+}

@@ -12,7 +12,11 @@ fn every_standard_block_has_its_meaning_and_keeps_its_budget() {
         let netlist = spec.netlist().unwrap();
         let rows = rows(&netlist, 512);
         for (row, got) in rows.iter().zip(eval::batch(&netlist, &rows).unwrap()) {
-            assert_eq!(got, spec.meaning(row).unwrap(), "{name} on {row:x?}");
+            let meaning = spec.meaning(row).unwrap();
+            assert!(
+                got == meaning || !spec.is_defined(row),
+                "{name} on {row:x?}: {got:x?}"
+            );
         }
         counts += &format!("{name} {}\n", netlist.counts().ands);
     }
@@ -57,6 +61,10 @@ fn the_floors_of_the_literature_hold() {
         ("maxpool16_2x2", 93),
         ("dot_m8_a16_w16_l28", 8 * 250),
         ("dot1_m8_a16_w16_l28", 8 * 247),
+        ("mul16_s12_o16", 277),
+        ("mul16_s0_o16", 151),
+        ("mul16_s12_o16_drop8", 218),
+        ("div16_f12", 255),
         ("tanh16_f12", 119),
         ("sigmoid16_f12", 97),
     ];
