@@ -3,14 +3,16 @@
 //! [Han et al. 2015], as DeepSecure's second off-line step; the gradual schedule is [Zhu, Gupta 2017]'s.
 
 mod mask;
+mod saliency;
 mod units;
 
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::compact::compact;
 use crate::data::Split;
 use crate::error::{Error, check_option};
-use crate::network::Network;
+use crate::network::{Mode, Network};
 use crate::report::{CostModel, Event, Listener, Measure, PassReport};
 use crate::train::{Control, Options as TrainOptions, train};
 
@@ -33,12 +35,16 @@ pub enum Scope {
     /// One threshold for magnitudes relative to what is left of the layer [Lee et al. 2021, LAMP]:
     /// no layer is emptied while others are dense.
     Relative,
+    /// One threshold for the estimated growth of the loss per multiplication saved. Shares then count
+    /// multiplications: one weight of a convolution stands for many.
+    Loss,
 }
 
 /// How to prune.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Options {
-    /// Share of the weights (or units) that is dropped in the end, counted over the layers pruned.
+    /// Share of the weights (of the units; of the multiplications, with [`Scope::Loss`]) that is dropped in
+    /// the end, counted over the layers pruned.
     pub sparsity: f64,
     /// What is dropped at a time.
     pub granularity: Granularity,
@@ -88,7 +94,47 @@ impl Options {
     }
 }
 
-/// Prunes `network` in place.
+/// What decides which weights go.
+struct Guide {
+    scope: Scope,
+    saliency: Option<Vec<Option<Array2<f32>>>>,
+    uses: Vec<usize>,
+}
+
+impl Guide {
+    fn new(network: &Network, split: &Split, options: &Options) -> Result<Self, Error> {
+        let formats = options.retrain.formats.as_ref();
+        let mode = Mode {
+            formats: formats.map(|f| f.values.as_slice()),
+            ..Mode::default()
+        };
+        let rounded = formats.map(|f| f.round_weights(network));
+        let evaluated = rounded.as_ref().unwrap_or(network);
+        let saliency = match options.scope {
+            Scope::Loss => Some(saliency::estimate(evaluated, &split.train, &mode)?),
+            Scope::Layer | Scope::Global | Scope::Relative => None,
+        };
+        Ok(Self {
+            scope: options.scope,
+            saliency,
+            uses: saliency::uses(network)?,
+        })
+    }
+
+    fn saliency(&self, layer: usize) -> Option<&Array2<f32>> {
+        self.saliency.as_ref()?.get(layer)?.as_ref()
+    }
+
+    /// What dropping one weight of the layer saves.
+    fn saves(&self, layer: usize) -> f64 {
+        match self.scope {
+            Scope::Loss => self.uses.get(layer).map_or(1.0, |u| *u as f64),
+            Scope::Layer | Scope::Global | Scope::Relative => 1.0,
+        }
+    }
+}
+
+/// Prunes `network` in place. Where the retraining has fixed-point formats, accuracy is under them.
 ///
 /// # Errors
 /// [`Error::Option`] for options out of range, those of training, [`Error::Stopped`] on request (the
@@ -101,23 +147,31 @@ pub fn prune(
     progress: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<PassReport, Error> {
     options.check()?;
+    let formats = options.retrain.formats.as_ref();
     let mut listener = Listener::new(progress);
-    let before = Measure::of(network, &split.validation, None, model)?;
+    let before = Measure::of(network, &split.validation, formats, model)?;
     let mut best: Option<(Network, f64)> = None;
     let mut current = network.clone();
-    let units = units::count(&current, &options.keep);
+    let mut dropped = 0.0;
     for step in 1..=options.steps {
         let share = options.share(step);
         let at = |s: usize| s as f64 / options.steps as f64;
         let stage = format!("{:.1} % dropped", 100.0 * share);
         listener.stage(stage, at(step - 1), at(step))?;
         match options.granularity {
-            Granularity::Weights => mask::drop(&mut current, share, options.scope, &options.keep),
+            Granularity::Weights => {
+                let guide = Guide::new(&current, split, options)?;
+                mask::drop(&mut current, share, &guide, &options.keep);
+            }
             Granularity::Units => {
-                units::drop(&mut current, share, &units, options.scope, &options.keep);
+                // The share of what the last step left.
+                let part = (share - dropped) / (1.0 - dropped);
+                let guide = Guide::new(&current, split, options)?;
+                units::drop(&mut current, part, &guide, &options.keep);
                 compact(&mut current)?;
             }
         }
+        dropped = share;
         let retrain = TrainOptions {
             seed: options.retrain.seed + step as u64,
             ..options.retrain.clone()
@@ -127,7 +181,7 @@ pub fn prune(
             listener.epoch(e, retrain.epochs)
         })?;
         listener.check()?;
-        let accuracy = current.accuracy(&split.validation)?;
+        let accuracy = Measure::of(&current, &split.validation, formats, model)?.accuracy;
         if options
             .max_drop
             .is_some_and(|d| accuracy < before.accuracy - d)
@@ -147,6 +201,6 @@ pub fn prune(
     Ok(PassReport {
         pass: format!("prune {:.1} % of the {what}", 100.0 * reached),
         before,
-        after: Measure::of(network, &split.validation, None, model)?,
+        after: Measure::of(network, &split.validation, formats, model)?,
     })
 }

@@ -2,41 +2,84 @@
 
 use ndarray::Array2;
 
-use super::Scope;
+use super::{Guide, Scope};
 use crate::network::{Network, Weights};
 
-/// Masks weights until `share` of those in the layers pruned are dropped; what is dropped stays so.
-pub(super) fn drop(network: &mut Network, share: f64, scope: Scope, keep: &[usize]) {
-    let mut scores: Vec<Vec<f32>> = vec![];
+/// A weight that may go.
+struct Candidate {
+    score: f32,
+    /// What dropping it saves.
+    saves: f64,
+    layer: usize,
+    place: usize,
+}
+
+/// Masks weights until `share` of those in the layers pruned are dropped (of their multiplications, where
+/// the guide counts them); what is dropped stays so.
+pub(super) fn drop(network: &mut Network, share: f64, guide: &Guide, keep: &[usize]) {
+    let mut candidates = vec![];
     for (i, layer) in network.layers.iter().enumerate() {
         if let Some(w) = layer.weights().filter(|_| !keep.contains(&i)) {
-            scores.push(score(w, scope));
+            let saves = guide.saves(i);
+            let scores = score(w, guide, i).into_iter().enumerate();
+            candidates.extend(scores.map(|(place, score)| Candidate {
+                score,
+                saves,
+                layer: i,
+                place,
+            }));
         }
     }
-    let thresholds: Vec<f32> = match scope {
-        Scope::Layer => scores.iter().map(|s| threshold(s.clone(), share)).collect(),
-        Scope::Global | Scope::Relative => {
-            vec![threshold(scores.concat(), share); scores.len()]
+    if guide.scope == Scope::Layer {
+        let layers: Vec<usize> = (0..network.layers.len()).collect();
+        for layer in layers {
+            let own = candidates.extract_if(.., |c| c.layer == layer).collect();
+            drop_least(network, own, share);
         }
-    };
-    let mut thresholds = scores.into_iter().zip(thresholds);
-    for (i, layer) in network.layers.iter_mut().enumerate() {
-        let Some(w) = layer.weights_mut().filter(|_| !keep.contains(&i)) else {
-            continue;
-        };
-        let Some((scores, threshold)) = thresholds.next() else {
-            break;
-        };
-        let alive = scores.iter().map(|s| *s > threshold).collect();
-        w.mask = Array2::from_shape_vec(w.matrix.dim(), alive).ok();
-        w.apply_mask();
+    } else {
+        drop_least(network, candidates, share);
     }
 }
 
-/// How much each weight matters; zero for one that is zero.
-fn score(weights: &Weights, scope: Scope) -> Vec<f32> {
+fn drop_least(network: &mut Network, mut candidates: Vec<Candidate>, share: f64) {
+    candidates.sort_unstable_by(|a, b| {
+        a.score
+            .total_cmp(&b.score)
+            .then((a.layer, a.place).cmp(&(b.layer, b.place)))
+    });
+    let total: f64 = candidates.iter().map(|c| c.saves).sum();
+    let mut saved = 0.0;
+    for candidate in candidates {
+        // To the nearest count: half of the next weight's saving decides.
+        if saved + 0.5 * candidate.saves > share * total {
+            break;
+        }
+        saved += candidate.saves;
+        let weights = network
+            .layers
+            .get_mut(candidate.layer)
+            .and_then(|l| l.weights_mut());
+        let Some(w) = weights else { continue };
+        let dim = w.matrix.dim();
+        let mask = w.mask.get_or_insert_with(|| Array2::from_elem(dim, true));
+        let place = (
+            candidate.place / dim.1.max(1),
+            candidate.place % dim.1.max(1),
+        );
+        if let (Some(alive), Some(w)) = (mask.get_mut(place), w.matrix.get_mut(place)) {
+            (*alive, *w) = (false, 0.0);
+        }
+    }
+}
+
+/// How much each weight matters, row by row; zero for one that is zero.
+fn score(weights: &Weights, guide: &Guide, layer: usize) -> Vec<f32> {
+    if let Some(saliency) = guide.saliency(layer) {
+        let saves = narrow(guide.saves(layer));
+        return saliency.iter().map(|s| s / saves).collect();
+    }
     let magnitudes: Vec<f32> = weights.matrix.iter().map(|w| w.abs()).collect();
-    if scope != Scope::Relative {
+    if guide.scope != Scope::Relative {
         return magnitudes;
     }
     // w^2 over the sum of the squares that are not smaller.
@@ -55,23 +98,7 @@ fn score(weights: &Weights, scope: Scope) -> Vec<f32> {
     scores
 }
 
-/// The largest score among the `share` smallest; below all scores if none is to go.
-pub(super) fn threshold(mut scores: Vec<f32>, share: f64) -> f32 {
-    let count = rounded(share * scores.len() as f64);
-    if count == 0 {
-        return -1.0;
-    }
-    let (_, t, _) = scores.select_nth_unstable_by(count - 1, f32::total_cmp);
-    *t
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a ratio in [0, 1]")]
-fn narrow(v: f64) -> f32 {
+#[expect(clippy::cast_possible_truncation, reason = "scores are only compared")]
+pub(super) fn narrow(v: f64) -> f32 {
     v as f32
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a count, not negative")]
-#[expect(clippy::cast_sign_loss, reason = "a count, not negative")]
-pub(super) fn rounded(v: f64) -> usize {
-    v.round() as usize
 }

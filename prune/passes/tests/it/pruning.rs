@@ -171,7 +171,7 @@ fn a_network_that_is_all_zero_keeps_a_unit_a_layer() {
 fn every_scope_reaches_its_sparsity() {
     let (network, split) = trained();
     let total = network.macs().unwrap() as f64;
-    for scope in [Scope::Layer, Scope::Global, Scope::Relative] {
+    for scope in [Scope::Layer, Scope::Global, Scope::Relative, Scope::Loss] {
         let options = Options {
             sparsity: 0.8,
             scope,
@@ -278,4 +278,44 @@ fn a_budget_stops_the_pruning() {
         };
         assert!(prune(&mut same, &split, &bad, &MODEL, &mut go).is_err());
     }
+}
+
+#[test]
+fn the_loss_guides_to_what_costs_most() {
+    // The weights of the convolutions are used 49 and 36 times each.
+    let (_, split) = trained();
+    let mut network = convolutional(4);
+    let retrain = TrainOptions {
+        epochs: 3,
+        rate: 3e-3,
+        ..TrainOptions::default()
+    };
+    train(&mut network, &split.train, None, &retrain, &mut |_| {
+        Control::Continue
+    })
+    .unwrap();
+    let before = network.macs().unwrap();
+    let run = |scope| {
+        let options = Options {
+            sparsity: 0.5,
+            scope,
+            steps: 1,
+            retrain: retrain.clone(),
+            ..Options::default()
+        };
+        let mut pruned = network.clone();
+        let report = prune(&mut pruned, &split, &options, &MODEL, &mut go).unwrap();
+        (pruned.macs().unwrap(), report.after.accuracy)
+    };
+    let (by_loss, accuracy) = run(Scope::Loss);
+    let (by_magnitude, _) = run(Scope::Relative);
+    assert!(
+        by_loss * 100 < before * 51 && by_loss * 100 > before * 49,
+        "{by_loss} of {before}"
+    );
+    assert!(by_loss < by_magnitude, "{by_loss} against {by_magnitude}");
+    assert!(
+        accuracy > network.accuracy(&split.validation).unwrap() - 0.1,
+        "{accuracy}"
+    );
 }
