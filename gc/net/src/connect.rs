@@ -2,7 +2,7 @@
 
 use crate::{
     channel::{Channel, Port},
-    error::{Error, IoError, PeerMisbehaved, describe},
+    error::{Error, IoError, PeerMisbehaved, describe, hint_for},
     handshake::{Accept, Agreement, Connection, Done, First, Hello, Security, Token},
     identity::{Fingerprint, Identity},
     lane::{Lane, Shared, WorkCounter},
@@ -91,13 +91,18 @@ fn dial(addr: &str, options: &Options) -> Result<(TcpStream, SocketAddr), Error>
 }
 
 fn connect_error(addr: &str, error: &io::Error) -> Error {
-    let hint = match error.kind() {
-        ErrorKind::ConnectionRefused => "is the server running, and is this its port?",
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => "check the address and the firewalls",
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "is this machine online?",
-        ErrorKind::InvalidInput => "an address is written host:port",
-        _ => "check the address",
-    };
+    let hints = [
+        (
+            ErrorKind::ConnectionRefused,
+            "is the server running, and is this its port?",
+        ),
+        (ErrorKind::TimedOut, "check the address and the firewalls"),
+        (ErrorKind::WouldBlock, "check the address and the firewalls"),
+        (ErrorKind::HostUnreachable, "is this machine online?"),
+        (ErrorKind::NetworkUnreachable, "is this machine online?"),
+        (ErrorKind::InvalidInput, "an address is written host:port"),
+    ];
+    let hint = hint_for(error, &hints, "check the address");
     IoError::Connect {
         address: addr.into(),
         reason: describe(error),
@@ -165,7 +170,7 @@ fn start_lane(
     let threads = [
         spawn("privet-send", move || writer.run()),
         spawn("privet-recv", move || {
-            reader::run(&reading, source, assembler, dead)
+            reader::run(&reading, source, assembler, dead);
         }),
     ];
     if let Some(Err(error)) = threads.iter().find(|thread| thread.is_err()) {

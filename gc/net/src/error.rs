@@ -272,7 +272,7 @@ pub enum IdentityError {
 }
 
 impl Error {
-    pub(crate) fn lost(reason: impl ToString) -> Self {
+    pub(crate) fn lost(reason: &str) -> Self {
         IoError::ConnectionLost {
             reason: reason.to_string(),
         }
@@ -280,22 +280,33 @@ impl Error {
     }
 
     pub(crate) fn from_io(error: &io::Error) -> Self {
-        Self::lost(describe(error))
+        Self::lost(&describe(error))
     }
 }
 
 /// The operating system's words without its error number.
 pub(crate) fn describe(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => "closed by the peer".into(),
-        io::ErrorKind::ConnectionReset => "reset by the peer".into(),
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "timed out".into(),
-        _ => {
-            let text = error.to_string();
-            let end = text.find(" (os error").unwrap_or(text.len());
-            one_line(text.get(..end).unwrap_or(&text))
-        }
-    }
+    let known = [
+        (io::ErrorKind::UnexpectedEof, "closed by the peer"),
+        (io::ErrorKind::ConnectionReset, "reset by the peer"),
+        (io::ErrorKind::TimedOut, "timed out"),
+        (io::ErrorKind::WouldBlock, "timed out"),
+    ];
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    one_line(hint_for(error, &known, text.get(..end).unwrap_or(&text)))
+}
+
+/// The text for this kind of error, or `otherwise`.
+pub(crate) fn hint_for<'a>(
+    error: &io::Error,
+    hints: &[(io::ErrorKind, &'a str)],
+    otherwise: &'a str,
+) -> &'a str {
+    hints
+        .iter()
+        .find(|(kind, _)| *kind == error.kind())
+        .map_or(otherwise, |(_, hint)| hint)
 }
 
 /// Makes text from outside fit to be shown: one line, no control characters, bounded.

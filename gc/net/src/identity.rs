@@ -168,9 +168,12 @@ fn write_new(path: &Path, content: &str) -> Result<(), IdentityError> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => IdentityError::Exists { path: path.into() },
-        _ => file_error(path, &error),
+    let mut file = options.open(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            IdentityError::Exists { path: path.into() }
+        } else {
+            file_error(path, &error)
+        }
     })?;
     file.write_all(content.as_bytes())
         .and_then(|()| file.sync_all())

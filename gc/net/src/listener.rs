@@ -6,7 +6,7 @@
 
 use crate::{
     connect::{begin, spawn},
-    error::{ApiMisuse, Error, IoError, PeerMisbehaved, describe},
+    error::{ApiMisuse, Error, IoError, PeerMisbehaved, describe, hint_for},
     handshake::{Accept, Agreement, Connection, Done, First, Hello, Security, Token},
     identity::Identity,
     lane::locked,
@@ -157,12 +157,21 @@ fn stopped() -> Error {
 }
 
 fn bind_error(addr: &str, error: &io::Error) -> Error {
-    let hint = match error.kind() {
-        ErrorKind::AddrInUse => "another program listens there: stop it or choose another port",
-        ErrorKind::PermissionDenied => "ports below 1024 need privileges: choose a higher one",
-        ErrorKind::AddrNotAvailable => "this is not an address of this machine",
-        _ => "an address is written host:port",
-    };
+    let hints = [
+        (
+            ErrorKind::AddrInUse,
+            "another program listens there: stop it or choose another port",
+        ),
+        (
+            ErrorKind::PermissionDenied,
+            "ports below 1024 need privileges: choose a higher one",
+        ),
+        (
+            ErrorKind::AddrNotAvailable,
+            "this is not an address of this machine",
+        ),
+    ];
+    let hint = hint_for(error, &hints, "an address is written host:port");
     IoError::Bind {
         address: addr.into(),
         reason: describe(error),

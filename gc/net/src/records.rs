@@ -206,7 +206,7 @@ impl<C: Step> Side for C {
                 }
                 ConnectionState::EncodeTlsData(mut data) => {
                     pending
-                        .grow_and_fill(|room| data.encode(room).map_err(encode_needs))
+                        .grow_and_fill(|room| data.encode(room).map_err(|e| encode_needs(&e)))
                         .map_err(ReadError::Content)?;
                     None
                 }
@@ -217,7 +217,7 @@ impl<C: Step> Side for C {
                 ConnectionState::BlockedHandshake => Some(Progress::Handshaking),
                 ConnectionState::WriteTraffic(_) => Some(Progress::Open),
                 ConnectionState::PeerClosed | ConnectionState::Closed => Some(Progress::PeerClosed),
-                other => {
+                other @ (ConnectionState::ReadEarlyData(_) | _) => {
                     let text = format!("unexpected state {other:?}");
                     return Err(ReadError::Content(TlsError::Protocol(text).into()));
                 }
@@ -238,7 +238,7 @@ impl<C: Step> Side for C {
                 return;
             };
             if pending
-                .grow_and_fill(|room| data.encode(room).map_err(encode_needs))
+                .grow_and_fill(|room| data.encode(room).map_err(|e| encode_needs(&e)))
                 .is_err()
             {
                 return;
@@ -257,18 +257,19 @@ impl<C: Step> Side for C {
 
     fn write(&mut self, plain: &[u8], out: &mut Outbox) -> Result<(), Error> {
         match self.step(&mut []).state {
-            Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                out.grow_and_fill(|room| traffic.encrypt(plain, room).map_err(encrypt_needs))
-            }
+            Ok(ConnectionState::WriteTraffic(mut traffic)) => out
+                .grow_and_fill(|room| traffic.encrypt(plain, room).map_err(|e| encrypt_needs(&e))),
             other => Err(closed(&other)),
         }
     }
 
     fn close(&mut self, out: &mut Outbox) -> Result<(), Error> {
         match self.step(&mut []).state {
-            Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                out.grow_and_fill(|room| traffic.queue_close_notify(room).map_err(encrypt_needs))
-            }
+            Ok(ConnectionState::WriteTraffic(mut traffic)) => out.grow_and_fill(|room| {
+                traffic
+                    .queue_close_notify(room)
+                    .map_err(|e| encrypt_needs(&e))
+            }),
             other => Err(closed(&other)),
         }
     }
@@ -295,14 +296,14 @@ fn closed(state: &dyn fmt::Debug) -> Error {
 /// What an encoder answers that did not succeed: the room it needs, or its reason.
 type Needs = Result<usize, String>;
 
-fn encode_needs(error: EncodeError) -> Needs {
+fn encode_needs(error: &EncodeError) -> Needs {
     match error {
         EncodeError::InsufficientSize(size) => Ok(size.required_size),
         EncodeError::AlreadyEncoded => Err(error.to_string()),
     }
 }
 
-fn encrypt_needs(error: EncryptError) -> Needs {
+fn encrypt_needs(error: &EncryptError) -> Needs {
     match error {
         EncryptError::InsufficientSize(size) => Ok(size.required_size),
         EncryptError::EncryptExhausted => Err(error.to_string()),

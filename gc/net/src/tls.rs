@@ -101,29 +101,38 @@ impl Pinned {
 
     /// What a failure of TLS means to the user of this side.
     pub(crate) fn explain(&self, error: &rustls::Error, ours: Fingerprint, side: Side) -> Error {
-        match error {
-            rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
-                self.mismatch(error)
-            }
-            rustls::Error::AlertReceived(AlertDescription::AccessDenied) => side.refused(ours),
-            rustls::Error::InvalidMessage(_) => Error::Incompatible {
+        use AlertDescription as Alert;
+        if matches!(
+            error,
+            rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)
+        ) {
+            return self.mismatch(error);
+        }
+        if matches!(error, rustls::Error::AlertReceived(Alert::AccessDenied)) {
+            return side.refused(ours);
+        }
+        if matches!(error, rustls::Error::InvalidMessage(_)) {
+            return Error::Incompatible {
                 what: "the transport",
                 ours: "TLS 1.3".into(),
                 theirs: "something else (another program, or plain TCP)".into(),
-            },
+            };
+        }
+        if matches!(
+            error,
             rustls::Error::PeerIncompatible(_)
-            | rustls::Error::AlertReceived(
-                AlertDescription::ProtocolVersion
-                | AlertDescription::HandshakeFailure
-                | AlertDescription::NoApplicationProtocol,
-            )
-            | rustls::Error::NoApplicationProtocol => Error::Incompatible {
+                | rustls::Error::NoApplicationProtocol
+                | rustls::Error::AlertReceived(
+                    Alert::ProtocolVersion | Alert::HandshakeFailure | Alert::NoApplicationProtocol
+                )
+        ) {
+            return Error::Incompatible {
                 what: "TLS",
                 ours: "1.3, mutual, protocol privet".into(),
                 theirs: one_line(&error.to_string()),
-            },
-            _ => TlsError::Protocol(one_line(&error.to_string())).into(),
+            };
         }
+        TlsError::Protocol(one_line(&error.to_string())).into()
     }
 
     fn mismatch(&self, error: &rustls::Error) -> Error {

@@ -104,7 +104,11 @@ impl Writer {
                 match job {
                     Job::Data(frame) => peer.deliver(frame),
                     Job::Close => peer.peer_closed(),
-                    _ => {}
+                    Job::Heartbeat
+                    | Job::Credit(_)
+                    | Job::Abort(_)
+                    | Job::Leave
+                    | Job::Yield(_) => {}
                 }
                 Ok(())
             }
@@ -174,10 +178,14 @@ impl Writer {
                 self.queue_moved(state);
                 Some(Job::Data(next.frame))
             }
-            Some(_) => self
-                .under_way
-                .pop_front_if(|(arrives, _)| *arrives <= now)
-                .map(|(_, f)| Job::Data(f)),
+            Some(_) => {
+                self.under_way
+                    .front()
+                    .filter(|(arrives, _)| *arrives <= now)?;
+                self.under_way
+                    .pop_front()
+                    .map(|(_, frame)| Job::Data(frame))
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Sessions of two parties, in memory and over sockets.
 
+#[cfg(test)]
 mod it {
     mod death;
     mod hostile;

@@ -16,9 +16,11 @@ fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 fn refusal(listener: &Listener) -> Error {
-    match listener.accept().unwrap_err() {
-        Error::Connection { error, .. } => *error,
-        other => other,
+    let error = listener.accept().unwrap_err();
+    if let Error::Connection { error, .. } = error {
+        *error
+    } else {
+        error
     }
 }
 

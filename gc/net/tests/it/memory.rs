@@ -9,7 +9,9 @@ fn pair() -> (Channel, Channel) {
 }
 
 fn pattern(len: usize) -> Vec<u8> {
-    (0..len).map(|i| (i * 31 + i / 251) as u8).collect()
+    (0..len)
+        .map(|i| (i * 31 + i / 251).to_le_bytes()[0])
+        .collect()
 }
 
 #[test]

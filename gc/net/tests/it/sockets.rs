@@ -14,12 +14,12 @@ fn both_parties_see_the_same_session() {
     both(|options| {
         let server = Options {
             lanes: 3,
-            ..options.clone()
+            ..options
         };
         let (mut a, mut b) = joined(
             &Options {
                 lanes: 5,
-                ..options.clone()
+                ..options
             },
             &server,
         );
@@ -47,7 +47,7 @@ fn bytes_arrive_in_order_whatever_the_cuts() {
     both(|options| {
         let (mut a, mut b) = joined(&options, &options);
         let data: Vec<u8> = (0..3_000_000u32)
-            .map(|i| (i * 31 + i / 251) as u8)
+            .map(|i| (i * 31 + i / 251).to_le_bytes()[0])
             .collect();
         thread::scope(|scope| {
             scope.spawn(|| {
