@@ -16,6 +16,7 @@ pub mod project;
 pub mod prune;
 pub mod report;
 pub mod rng;
+pub mod shrink;
 pub mod train;
 pub mod widths;
 

@@ -73,7 +73,7 @@ impl Options {
 }
 
 /// A network on a subspace, and the subspace.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Projected {
     /// What the client multiplies its input by.
     pub basis: Basis,

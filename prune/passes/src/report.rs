@@ -181,6 +181,13 @@ impl<'a> Listener<'a> {
         self.send(epoch.epoch as f64 / of.max(1) as f64, Some(*epoch))
     }
 
+    /// Passes on an event of a pass that takes this one from one share to another.
+    pub(crate) fn nested(&mut self, event: &Event, from: f64, to: f64) -> Control {
+        self.stage.clone_from(&event.stage);
+        (self.from, self.to) = (from, to);
+        self.send(event.done, event.epoch)
+    }
+
     fn send(&mut self, part: f64, epoch: Option<Epoch>) -> Control {
         let done = self.from + (self.to - self.from) * part;
         let control = (self.tell)(&Event {

@@ -12,6 +12,7 @@ mod it {
     mod projection;
     mod pruning;
     mod real;
+    mod shrinking;
     mod training;
     mod widths;
 }

@@ -17,6 +17,13 @@ const MAGIC: &[u8; 16] = b"privet-pass-0001";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key([u8; 32]);
 
+impl std::fmt::Display for Key {
+    /// The first 16 hexadecimal digits: enough to tell files apart.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().take(8).try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
 impl Key {
     /// The key of a run with these settings on this data.
     ///

@@ -1,0 +1,233 @@
+//! The whole chain under one budget: the cheapest network found that loses no more accuracy than allowed.
+//!
+//! Two ways are tried, with and without projection; on each, units go, then weights, then bits, then again
+//! weights under the short formats. Every step is accepted only if the validation accuracy stays above the
+//! budget's floor for that stage and the cost model says that it is cheaper. What is found is kept on disk, so
+//! an interrupted search goes on where it was.
+
+mod memo;
+mod way;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::Split;
+use crate::error::{Error, check_option};
+use crate::network::Network;
+use crate::project::{Basis, Method, Options as ProjectOptions, Projected, Size, project};
+use crate::report::{Cost, CostModel, Event, Listener, Measure, PassReport};
+use crate::train::qat::Formats;
+use crate::train::{Control, Options as TrainOptions};
+
+use memo::Memo;
+use way::{Candidate, Way};
+
+/// Shares of the budget that may be used up at the end of each stage.
+const AFTER_PROJECTION: f64 = 0.4;
+const AFTER_PRUNING: f64 = 0.6;
+const AFTER_NARROWING: f64 = 0.8;
+
+/// How to shrink.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Most validation accuracy that may be lost (0.002: a fifth of a percent point).
+    pub max_drop: f64,
+    /// Whether and how a subspace may be used, where the first linear layer is fully connected.
+    pub projection: Option<Method>,
+    /// Whether whole neurons and channels may go.
+    pub units: bool,
+    /// Whether single weights may go.
+    pub weights: bool,
+    /// Widths of values to try, from wide to narrow; the first is the one to start with.
+    pub value_bits: Vec<u32>,
+    /// Widths of weights to try, from wide to narrow.
+    pub weight_bits: Vec<u32>,
+    /// Training behind each step.
+    pub retrain: TrainOptions,
+    /// Where finished steps are kept.
+    pub folder: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_drop: 0.002,
+            projection: Some(Method::Random { powers: 1, seed: 1 }),
+            units: true,
+            weights: true,
+            value_bits: vec![16, 14, 12, 10],
+            weight_bits: vec![8, 6, 5, 4, 3, 2],
+            retrain: TrainOptions {
+                epochs: 5,
+                batch: 128,
+                ..TrainOptions::default()
+            },
+            folder: None,
+        }
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), Error> {
+        check_option("max drop", self.max_drop, self.max_drop >= 0.0, "0 or more")?;
+        for (name, widths) in [
+            ("value bits", &self.value_bits),
+            ("weight bits", &self.weight_bits),
+        ] {
+            let count = widths.len();
+            check_option(name, count as f64, count > 0, "a list of at least 1 width")?;
+        }
+        Ok(())
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shrunk {
+    /// What the client multiplies its input by, if that is worth while.
+    pub basis: Option<Basis>,
+    /// The network, its weights already rounded.
+    pub network: Network,
+    /// What the quantiser is to be asked for.
+    pub formats: Formats,
+    /// The network that was given.
+    pub before: Measure,
+    /// The network found, under its formats.
+    pub after: Measure,
+    /// What each accepted step did.
+    pub steps: Vec<PassReport>,
+}
+
+/// Searches the cheapest network.
+///
+/// # Errors
+/// [`Error::Option`] for options out of range or if not even the widest formats keep the budget, those of
+/// the passes, [`Error::Checkpoint`] for a damaged file in the folder, [`Error::Stopped`] on request.
+pub fn shrink(
+    network: &Network,
+    split: &Split,
+    options: &Options,
+    model: &dyn CostModel,
+    progress: &mut dyn FnMut(&Event) -> Control,
+) -> Result<Shrunk, Error> {
+    options.check()?;
+    network.check(&split.train)?;
+    let memo = Memo::new(options.folder.clone(), &(network, options), split)?;
+    let before = Measure::of(network, &split.validation, None, model)?;
+    let mut listener = Listener::new(progress);
+    let projected = projection(
+        network,
+        split,
+        options,
+        model,
+        &memo,
+        &before,
+        &mut listener,
+    )?;
+    let share = if projected.is_some() { 0.5 } else { 1.0 };
+    let mut found: Vec<Shrunk> = vec![];
+    if let Some(projected) = projected {
+        let embedded = Split {
+            train: projected.basis.embed_all(&split.train)?,
+            validation: projected.basis.embed_all(&split.validation)?,
+        };
+        let mut way = Way {
+            name: "embedded",
+            split: &embedded,
+            options,
+            model,
+            memo: &memo,
+            floor: before.accuracy,
+            from: 0.1,
+            to: 0.55,
+            steps: vec![projected.report],
+        };
+        if let Some(end) = way.go(&projected.network, &mut listener)? {
+            found.push(shrunk(end, Some(projected.basis), before, way.steps));
+        }
+    }
+    let mut way = Way {
+        name: "direct",
+        split,
+        options,
+        model,
+        memo: &memo,
+        floor: before.accuracy,
+        from: 1.0 - 0.9 * share,
+        to: 1.0,
+        steps: vec![],
+    };
+    if let Some(end) = way.go(network, &mut listener)? {
+        found.push(shrunk(end, None, before, way.steps));
+    }
+    found
+        .into_iter()
+        .min_by_key(|s| weight(&s.after.cost))
+        .ok_or_else(|| Error::Option {
+            name: "max drop",
+            value: options.max_drop.to_string(),
+            allowed: "larger, or the widths wider: none of these networks keeps the accuracy"
+                .to_owned(),
+        })
+}
+
+fn shrunk(end: Candidate, basis: Option<Basis>, before: Measure, steps: Vec<PassReport>) -> Shrunk {
+    let Candidate {
+        network,
+        formats,
+        measure,
+    } = end;
+    let formats = formats.unwrap_or(Formats {
+        weights: vec![],
+        values: vec![],
+    });
+    Shrunk {
+        basis,
+        network,
+        formats,
+        before,
+        after: measure,
+        steps,
+    }
+}
+
+/// What is to become small.
+const fn weight(cost: &Cost) -> u64 {
+    cost.bytes
+}
+
+/// The projected network, if projection is wanted, possible and cheaper.
+fn projection(
+    network: &Network,
+    split: &Split,
+    options: &Options,
+    model: &dyn CostModel,
+    memo: &Memo,
+    before: &Measure,
+    listener: &mut Listener<'_>,
+) -> Result<Option<Projected>, Error> {
+    let Some(method) = options.projection else {
+        return Ok(None);
+    };
+    let size = Size::Search {
+        max_drop: AFTER_PROJECTION * options.max_drop,
+        max_rank: split.train.features().div_ceil(2),
+    };
+    let wanted = ProjectOptions {
+        method,
+        size,
+        retrain: options.retrain.clone(),
+    };
+    let found: Option<Projected> = memo.run("project", &wanted, || {
+        match project(network, split, &wanted, model, &mut |e| {
+            listener.nested(e, 0.0, 0.1)
+        }) {
+            Ok(p) => Ok(Some(p)),
+            // No fully connected layer on the input, or no subspace is good enough.
+            Err(Error::Unsupported { .. } | Error::Option { .. }) => Ok(None),
+            Err(e) => Err(e),
+        }
+    })?;
+    Ok(found.filter(|p| weight(&p.report.after.cost) < weight(&before.cost)))
+}
