@@ -55,6 +55,8 @@ pub fn argmax(logits: &[f32]) -> Option<usize> {
 impl Graph {
     /// The logits of one input, which is row-major and already preprocessed.
     ///
+    /// The graph is one that a builder made, or that [`Graph::validate`] accepts.
+    ///
     /// # Errors
     /// A wrong length, or a tensor that gets a value that is not finite.
     pub fn evaluate(&self, input: &[f32]) -> Result<Vec<f32>, EvalError> {
@@ -250,4 +252,58 @@ fn affine(constants: &Affine, x: &mut [f32], shape: &[usize]) {
 )]
 const fn to_f32(v: f64) -> f32 {
     v as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Builder;
+
+    fn graph() -> Graph {
+        let mut b = Builder::new("m", "x", &[3]).unwrap();
+        let r = b.push("relu", Op::Relu, &[b.input()]).unwrap();
+        let s = b.push("sum", Op::Add, &[r, b.input(), r]).unwrap();
+        b.finish(s).unwrap()
+    }
+
+    #[test]
+    fn every_tensor_is_visited_once_in_order() {
+        let mut seen = vec![];
+        let x = [1.0, -2.0, 0.5];
+        let logits = graph()
+            .evaluate_visiting(&x, |id, tensor| seen.push((id.0, tensor.to_vec())))
+            .unwrap();
+        assert_eq!(logits, [3.0, -2.0, 1.5]);
+        assert_eq!(
+            seen,
+            [
+                (0, x.to_vec()),
+                (1, vec![1.0, 0.0, 0.5]),
+                (2, logits)
+            ]
+        );
+    }
+
+    #[test]
+    fn wrong_lengths_and_numbers_are_named() {
+        let e = graph().evaluate(&[1.0]).unwrap_err().to_string();
+        assert!(e.contains('3') && e.contains("not 1"), "{e}");
+        let e = graph()
+            .evaluate(&[1.0, f32::NAN, 0.0])
+            .unwrap_err()
+            .to_string();
+        assert!(e.starts_with("x: element 1"), "{e}");
+        let e = graph()
+            .evaluate(&[0.0, 0.0, f32::MAX])
+            .unwrap_err()
+            .to_string();
+        assert!(e.starts_with("sum: element 2 is inf"), "{e}");
+    }
+
+    #[test]
+    fn the_lowest_index_wins_ties() {
+        assert_eq!(argmax(&[1.0, 3.0, 3.0, 2.0]), Some(1));
+        assert_eq!(argmax(&[-1.0]), Some(0));
+        assert_eq!(argmax(&[]), None);
+    }
 }

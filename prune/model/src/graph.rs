@@ -6,6 +6,7 @@
 //! explicit [`Op::Pad`].
 
 mod builder;
+mod check;
 mod listing;
 mod shapes;
 

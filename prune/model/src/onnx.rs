@@ -7,6 +7,7 @@
 //! Two keys of a model's `metadata_props` are read: `privet.preprocess` (TOML, JSON or the short form of
 //! [`crate::preprocess::Preprocess`]) and `privet.classes` (one name per line).
 
+mod advice;
 mod array;
 mod attributes;
 mod constants;

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice, linalg::general_mat_mul};
 
-use crate::graph::{Conv, Window};
+use crate::graph::{Conv, Rounding, Window};
 
 /// Elements of the column buffer that a block of output rows may fill.
 const BLOCK: usize = 1 << 18;
@@ -19,6 +19,13 @@ pub(super) fn conv(layer: &Conv, x: &[f32], input: &[usize], output: &[usize]) -
     let (&[channels, h, w], &[out_channels, oh, ow]) = (input, output) else {
         return None;
     };
+    let fits = layer.window.output([h, w], Rounding::Floor) == Ok([oh, ow])
+        && layer.groups > 0
+        && channels.is_multiple_of(layer.groups)
+        && out_channels.is_multiple_of(layer.groups);
+    if !fits {
+        return None;
+    }
     let [kh, kw] = layer.window.kernel;
     let (ic, oc) = (channels / layer.groups, out_channels / layer.groups);
     let taps = ic * kh * kw;

@@ -5,7 +5,7 @@
     reason = "extents are checked when the graph is built and again at entry"
 )]
 
-use crate::graph::Pool;
+use crate::graph::{Pool, Rounding};
 
 /// Greatest cell of each window.
 pub(super) fn max(pool: &Pool, x: &[f32], shape: &[usize]) -> Option<Vec<f32>> {
@@ -28,10 +28,10 @@ fn windows(
     let &[channels, h, w] = shape else {
         return None;
     };
-    if x.len() != channels * h * w {
+    let ([oh, ow], window) = (pool.output, &pool.window);
+    if x.len() != channels * h * w || window.output([h, w], Rounding::Ceil).is_err() {
         return None;
     }
-    let ([oh, ow], window) = (pool.output, &pool.window);
     let mut y = Vec::with_capacity(channels * oh * ow);
     for plane in x.chunks(h * w) {
         for oy in 0..oh {

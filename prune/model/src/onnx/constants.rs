@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use super::Refusal;
+use super::advice::unknown;
 use super::array::{Array, Data, elements};
 use super::attributes::{Call, axis};
 use super::elementwise::expand;
-use super::import::{Bound, Importer, unknown};
+use super::import::{Bound, Importer};
 use super::proto::data_type;
 use super::shaping::{permutation, resolve, with, without};
 

@@ -2,6 +2,7 @@
 
 use privet_model::float::argmax;
 use privet_model::graph::Graph;
+use privet_model::onnx;
 use privet_model::preprocess::Preprocess;
 use privet_model::readers::Samples;
 
@@ -111,19 +112,41 @@ fn squeezenet_on_six_photographs() {
 
 #[test]
 fn resnet_with_batch_norm_folded_and_explicit() {
+    let Some(folded) = data::model("resnet_cifar10/resnet20_cifar10.onnx") else {
+        return;
+    };
     let scale = Some("divide=255,mean=0.485,0.456,0.406,std=0.229,0.224,0.225");
-    let mut logits = vec![];
-    for name in ["resnet20_cifar10.onnx", "resnet20_cifar10_bn.onnx"] {
-        let Some(graph) = data::model(&format!("resnet_cifar10/{name}")) else {
-            return;
-        };
-        let Some(samples) = data::samples(&graph, "cifar10/test_1000.bin", "", scale, 1000) else {
-            return;
-        };
-        near(correct(&graph, &samples), 804);
-        logits.push(graph.evaluate(&samples[0].0).unwrap());
+    let batch = "cifar10/test_1000.bin";
+    let Some(samples) = data::samples(&folded, batch, "", scale, 1000) else {
+        return;
+    };
+    near(correct(&folded, &samples), 804);
+    let Some(explicit) = data::model("resnet_cifar10/resnet20_cifar10_bn.onnx") else {
+        return;
+    };
+    assert!(explicit.nodes.len() > folded.nodes.len());
+    for (x, _) in samples.iter().take(50) {
+        let (a, b) = (folded.evaluate(x).unwrap(), explicit.evaluate(x).unwrap());
+        for (a, b) in a.iter().zip(&b) {
+            assert!((a - b).abs() < 1e-3, "{a} {b}");
+        }
     }
-    for (a, b) in logits[0].iter().zip(&logits[1]) {
-        assert!((a - b).abs() < 1e-3, "{a} {b}");
+}
+
+#[test]
+fn exports_of_trained_networks_compute_the_same() {
+    for name in ["models/b1_mnist_cnn.onnx", "squeezenet/squeezenet1.1.onnx"] {
+        let Some(graph) = data::model(name) else {
+            return;
+        };
+        let again = onnx::import(&onnx::export(&graph), "again").unwrap();
+        assert_eq!(again.listing(), graph.listing());
+        let size = graph.input_shape().iter().product();
+        let x: Vec<f32> = (0..97_u8)
+            .cycle()
+            .take(size)
+            .map(|i| f32::from(i) / 97.0)
+            .collect();
+        assert_eq!(again.evaluate(&x).unwrap(), graph.evaluate(&x).unwrap());
     }
 }
