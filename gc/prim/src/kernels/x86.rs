@@ -184,38 +184,44 @@ macro_rules! kernels {
             ]
         }
 
-        /// `AES_k(x) ⊕ x` for `LANES` keys, given as words, and `N` sets of as many blocks.
+        /// `AES_k(x ⊕ offset) ⊕ x` for `LANES` keys, given as words, as many blocks `x`, and `N`
+        /// offsets.
         #[inline]
         #[target_feature(enable = $features)]
-        fn keyed<const N: usize>(mut w: [V; 4], x: &[[V; 4]; N]) -> [[V; 4]; N] {
+        fn keyed<const N: usize>(mut w: [V; 4], x: &[V; 4], offsets: [V; N]) -> [[V; 4]; N] {
             let rot_word = splat(Block::from_bytes(ROT_WORD));
-            let mut y = *x;
+            let mut y = [[zero(); 4]; N];
             let k = round_keys(&w);
-            for y in &mut y {
-                for p in 0..4 {
-                    y[p] = xor(y[p], k[p]);
+            for p in 0..4 {
+                let first = xor(x[p], k[p]);
+                for (y, offset) in y.iter_mut().zip(offsets) {
+                    y[p] = xor(first, offset);
                 }
             }
             for (round, constant) in RCON.iter().enumerate() {
-                w[0] = xor(
-                    w[0],
-                    aesenclast(shuffle(w[3], rot_word), splat32(*constant)),
-                );
-                w[1] = xor(w[1], w[0]);
-                w[2] = xor(w[2], w[1]);
-                w[3] = xor(w[3], w[2]);
-                let k = round_keys(&w);
-                for (y, x) in y.iter_mut().zip(x) {
+                let t = aesenclast(shuffle(w[3], rot_word), splat32(*constant));
+                w = next_words(w, t);
+                let mut k = round_keys(&w);
+                if round == 9 {
+                    k = each(|p| xor(k[p], x[p]));
+                }
+                for y in &mut y {
                     for p in 0..4 {
                         y[p] = if round < 9 {
                             aesenc(y[p], k[p])
                         } else {
-                            aesenclast(y[p], xor(k[p], x[p]))
+                            aesenclast(y[p], k[p])
                         };
                     }
                 }
             }
             y
+        }
+
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn each(f: impl Fn(usize) -> V) -> [V; 4] {
+            [f(0), f(1), f(2), f(3)]
         }
 
         /// Keys of a run: the session secret and the lanes' tweaks, as words.
@@ -266,7 +272,7 @@ macro_rules! kernels {
             let keys = Keys::new(session, 1);
             for (group, chunk) in blocks.chunks_mut(LANES).enumerate() {
                 let x = load_some::<4>(chunk);
-                let [y] = keyed(keys.words(first, group * LANES), &[x]);
+                let [y] = keyed(keys.words(first, group * LANES), &x, [zero()]);
                 store_some(&y, chunk);
             }
         }

@@ -10,6 +10,9 @@ super::kernels!(
 
 type V = __m128i;
 
+/// A choice for each block.
+type M = V;
+
 /// Blocks in a vector.
 const BLOCKS: usize = 1;
 
@@ -29,13 +32,6 @@ fn xor(a: V, b: V) -> V {
 #[target_feature(enable = "aes,ssse3")]
 fn xor3(a: V, b: V, c: V) -> V {
     xor(xor(a, b), c)
-}
-
-/// `a ⊕ (b ∧ c)`.
-#[inline]
-#[target_feature(enable = "aes,ssse3")]
-fn xor_and(a: V, b: V, c: V) -> V {
-    xor(a, and(b, c))
 }
 
 #[inline]
@@ -113,6 +109,16 @@ fn odd32(a: V, b: V) -> V {
     ))
 }
 
+/// Words of the next round keys; `t` is SubWord(RotWord(`w[3]`)) with the round's constant.
+#[inline]
+#[target_feature(enable = "aes,ssse3")]
+fn next_words(w: [V; 4], t: V) -> [V; 4] {
+    let w0 = xor(w[0], t);
+    let w1 = xor(w[1], w0);
+    let w2 = xor(w[2], w1);
+    [w0, w1, w2, xor(w[3], w2)]
+}
+
 #[inline]
 #[target_feature(enable = "aes,ssse3")]
 fn add64(a: V, b: V) -> V {
@@ -147,9 +153,22 @@ fn gather(x: [Block; BLOCKS]) -> V {
 /// Per block, all bits equal to the least.
 #[inline]
 #[target_feature(enable = "aes,ssse3")]
-fn colours(x: V) -> V {
+fn colours(x: V) -> M {
     let low = _mm_shuffle_epi32::<0>(x);
     _mm_srai_epi32::<31>(_mm_slli_epi32::<31>(low))
+}
+
+#[inline]
+#[target_feature(enable = "aes,ssse3")]
+fn flip(mask: M, bit: bool) -> M {
+    xor(mask, splat(Block::mask(bit)))
+}
+
+/// `a ⊕ b` where the mask is set, `a` elsewhere.
+#[inline]
+#[target_feature(enable = "aes,ssse3")]
+fn xor_if(a: V, b: V, mask: M) -> V {
+    xor(a, and(b, mask))
 }
 
 /// # Safety

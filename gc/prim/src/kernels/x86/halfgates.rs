@@ -85,12 +85,6 @@ macro_rules! kernels {
             }
         }
 
-        #[inline]
-        #[target_feature(enable = $features)]
-        fn each(f: impl Fn(usize) -> V) -> [V; 4] {
-            [f(0), f(1), f(2), f(3)]
-        }
-
         /// # Safety
         /// The steps' wires exist, and `16·lanes` bytes of `tables` for each of their ciphertexts.
         #[target_feature(enable = $features)]
@@ -144,6 +138,8 @@ macro_rules! kernels {
                 splat(delta.select(step.flip_b)),
             );
             let delta = splat(delta);
+            // The second hash of a pair comes without the Δ of its own input.
+            let offsets = [zero(), delta];
             // SAFETY: the caller promises that the wires and the tables exist.
             unsafe {
                 let a = load_group(wires.wire(step.a).add(lane), left);
@@ -153,34 +149,31 @@ macro_rules! kernels {
                 let table = tables.add(lane);
                 let out = match step.op {
                     Op::And => {
-                        let pair = [a, each(|p| xor(a[p], delta))];
-                        let [a0, a1] = keyed(keys.words(tweak, lane), &pair);
-                        let t_g = each(|p| xor3(a0[p], a1[p], and(delta, colours(b[p]))));
+                        let [a0, a1] = keyed(keys.words(tweak, lane), &a, offsets);
+                        let rows = each(|p| xor3(a0[p], a1[p], delta));
+                        let t_g = each(|p| xor_if(rows[p], delta, colours(b[p])));
                         store_group(&t_g, table, left);
-                        let w_g = each(|p| xor_and(a0[p], t_g[p], colours(a[p])));
-                        let pair = [b, each(|p| xor(b[p], delta))];
-                        let [b0, b1] = keyed(keys.words(tweak.wrapping_add(1), lane), &pair);
-                        let rows = each(|p| xor(b0[p], b1[p]));
+                        let w_g = each(|p| xor_if(a0[p], t_g[p], colours(a[p])));
+                        let [b0, b1] = keyed(keys.words(tweak.wrapping_add(1), lane), &b, offsets);
+                        let rows = each(|p| xor3(b0[p], b1[p], delta));
                         let t_e = each(|p| xor(rows[p], a[p]));
                         store_group(&t_e, table.add(wires.lanes), left);
-                        each(|p| xor(w_g[p], xor_and(b0[p], rows[p], colours(b[p]))))
+                        each(|p| xor_if(xor(w_g[p], b0[p]), rows[p], colours(b[p])))
                     }
                     Op::AndGarbler => {
-                        let pair = [b, each(|p| xor(b[p], delta))];
-                        let [b0, b1] = keyed(keys.words(tweak, lane), &pair);
-                        let t = each(|p| xor3(b0[p], b1[p], a[p]));
+                        let [b0, b1] = keyed(keys.words(tweak, lane), &b, offsets);
+                        let t = each(|p| xor(xor3(b0[p], b1[p], delta), a[p]));
                         store_group(&t, table, left);
-                        each(|p| xor_and(b0[p], t[p], colours(b[p])))
+                        each(|p| xor_if(b0[p], t[p], colours(b[p])))
                     }
                     Op::AndEvaluator | Op::AndKnown => {
-                        let pair = [a, each(|p| xor(a[p], delta))];
-                        let [a0, a1] = keyed(keys.words(tweak, lane), &pair);
-                        let t = each(|p| xor3(a0[p], a1[p], b[p]));
+                        let [a0, a1] = keyed(keys.words(tweak, lane), &a, offsets);
+                        let t = each(|p| xor(xor3(a0[p], a1[p], delta), b[p]));
                         store_group(&t, table, left);
                         let colour = splat(Block::from(u128::from(step.op == Op::AndKnown)));
                         each(|p| and_not(colour, a0[p]))
                     }
-                    Op::Mask | Op::Xor => each(|p| and(b[p], colours(a[p]))),
+                    Op::Mask | Op::Xor => each(|p| xor_if(zero(), b[p], colours(a[p]))),
                 };
                 store_group(&out, wires.slot(step.out).add(lane), left);
             }
@@ -239,31 +232,31 @@ macro_rules! kernels {
                 let table = tables.add(lane);
                 let out = match step.op {
                     Op::And => {
-                        let [w_g] = keyed(keys.words(tweak, lane), &[a]);
-                        let [w_e] = keyed(keys.words(tweak.wrapping_add(1), lane), &[b]);
+                        let [w_g] = keyed(keys.words(tweak, lane), &a, [zero()]);
+                        let [w_e] = keyed(keys.words(tweak.wrapping_add(1), lane), &b, [zero()]);
                         let t_g = load_group(table, left);
                         let t_e = load_group(table.add(wires.lanes), left);
                         each(|p| {
-                            let w_g = xor_and(w_g[p], t_g[p], colours(a[p]));
-                            let w_e = xor_and(w_e[p], xor(t_e[p], a[p]), colours(b[p]));
+                            let w_g = xor_if(w_g[p], t_g[p], colours(a[p]));
+                            let w_e = xor_if(w_e[p], xor(t_e[p], a[p]), colours(b[p]));
                             xor(w_g, w_e)
                         })
                     }
                     Op::AndGarbler => {
-                        let [w] = keyed(keys.words(tweak, lane), &[b]);
+                        let [w] = keyed(keys.words(tweak, lane), &b, [zero()]);
                         let t = load_group(table, left);
-                        each(|p| xor_and(w[p], t[p], colours(b[p])))
+                        each(|p| xor_if(w[p], t[p], colours(b[p])))
                     }
                     Op::AndEvaluator | Op::AndKnown => {
-                        let [w] = keyed(keys.words(tweak, lane), &[a]);
+                        let [w] = keyed(keys.words(tweak, lane), &a, [zero()]);
                         let t = load_group(table, left);
-                        let bit = each(|p| xor(colours(a[p]), flips.0));
-                        let out = each(|p| xor_and(w[p], xor(t[p], b[p]), bit[p]));
+                        let bit = |p: usize| flip(colours(a[p]), step.flip_a);
+                        let out = each(|p| xor_if(w[p], xor(t[p], b[p]), bit(p)));
                         if step.op == Op::AndKnown {
                             let one = splat(Block::from(1));
                             each(|p| {
-                                let product = and(bit[p], xor(b[p], flips.1));
-                                xor(and_not(one, out[p]), and(one, product))
+                                let other = and(one, xor(b[p], flips.1));
+                                xor_if(and_not(one, out[p]), other, bit(p))
                             })
                         } else {
                             out

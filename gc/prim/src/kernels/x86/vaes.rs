@@ -13,6 +13,9 @@ super::kernels!(
 
 type V = __m512i;
 
+/// A choice for each block.
+type M = __mmask8;
+
 /// Blocks in a vector.
 const BLOCKS: usize = 4;
 
@@ -32,13 +35,6 @@ fn xor(a: V, b: V) -> V {
 #[target_feature(enable = "vaes,aes,avx512f,avx512bw")]
 fn xor3(a: V, b: V, c: V) -> V {
     _mm512_ternarylogic_epi64::<0x96>(a, b, c)
-}
-
-/// `a ⊕ (b ∧ c)`.
-#[inline]
-#[target_feature(enable = "vaes,aes,avx512f,avx512bw")]
-fn xor_and(a: V, b: V, c: V) -> V {
-    _mm512_ternarylogic_epi64::<0x78>(a, b, c)
 }
 
 #[inline]
@@ -116,6 +112,15 @@ fn odd32(a: V, b: V) -> V {
     ))
 }
 
+/// Words of the next round keys; `t` is SubWord(RotWord(`w[3]`)) with the round's constant.
+#[inline]
+#[target_feature(enable = "vaes,aes,avx512f,avx512bw")]
+fn next_words(w: [V; 4], t: V) -> [V; 4] {
+    // Two operations behind `t`, not four.
+    let w1 = xor3(w[1], w[0], t);
+    [xor(w[0], t), w1, xor(w[2], w1), xor3(w[3], w[2], w1)]
+}
+
 #[inline]
 #[target_feature(enable = "vaes,aes,avx512f,avx512bw")]
 fn add64(a: V, b: V) -> V {
@@ -149,12 +154,25 @@ fn gather(x: [Block; BLOCKS]) -> V {
     unsafe { load(x.as_ptr()) }
 }
 
-/// Per block, all bits equal to the least.
+/// Per block, whether the least bit is one, for both its words.
 #[inline]
 #[target_feature(enable = "vaes,aes,avx512f,avx512bw")]
-fn colours(x: V) -> V {
-    let low = _mm512_shuffle_epi32::<0>(x);
-    _mm512_srai_epi32::<31>(_mm512_slli_epi32::<31>(low))
+fn colours(x: V) -> M {
+    let low = _mm512_shuffle_epi32::<0x44>(x);
+    _mm512_test_epi64_mask(low, splat64(1))
+}
+
+#[inline]
+#[target_feature(enable = "vaes,aes,avx512f,avx512bw")]
+fn flip(mask: M, bit: bool) -> M {
+    mask ^ 0u8.wrapping_sub(u8::from(bit))
+}
+
+/// `a ⊕ b` where the mask is set, `a` elsewhere.
+#[inline]
+#[target_feature(enable = "vaes,aes,avx512f,avx512bw")]
+fn xor_if(a: V, b: V, mask: M) -> V {
+    _mm512_mask_xor_epi64(a, mask, a, b)
 }
 
 /// # Safety
