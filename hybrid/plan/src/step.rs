@@ -157,6 +157,14 @@ pub enum Port {
     },
 }
 
+impl Port {
+    /// Whether the port's words are the server's secret.
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        matches!(self, Self::Constants { .. })
+    }
+}
+
 /// Words made of other words' labels and of public constants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WireStep {

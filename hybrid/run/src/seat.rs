@@ -1,5 +1,6 @@
 //! The two seats at a garbled circuit, behind one trait: everything else is written once.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use privet_garble::{Cut, Evaluator, Garbler, Program, labels};
@@ -61,11 +62,19 @@ pub(crate) trait Seat: Send {
         labels: &mut [Block],
     ) -> Result<(), RunError>;
 
+    /// Says which of the server's bits the next calls of [`Seat::secret_words`] will ask for, in
+    /// their order, so that one OT extension serves them all; `bits` on the server's side.
+    fn expect_secrets(
+        &mut self,
+        channel: &mut Channel,
+        bits: Option<&[bool]>,
+        count: usize,
+    ) -> Result<(), RunError>;
+
     /// Labels of words that the server knows, least bit first, as `[bit][word]`; `words` on the
     /// server's side.
     fn secret_words(
         &mut self,
-        channel: &mut Channel,
         words: Option<&[u64]>,
         bits: usize,
         labels: &mut [Block],
@@ -88,6 +97,8 @@ pub(crate) struct GarblerSeat {
     garbler: Garbler,
     delta: Delta,
     ot: Option<cot::Sender>,
+    /// Keys of expected secrets, drawn front to back.
+    expected: VecDeque<Block>,
     is_server: bool,
 }
 
@@ -95,6 +106,8 @@ pub(crate) struct GarblerSeat {
 pub(crate) struct EvaluatorSeat {
     evaluator: Evaluator,
     ot: Option<cot::Receiver>,
+    /// MACs of expected secrets, drawn front to back.
+    expected: VecDeque<Block>,
     is_server: bool,
 }
 
@@ -131,6 +144,7 @@ pub(crate) fn set_up(
                     garbler,
                     delta,
                     ot,
+                    expected: VecDeque::new(),
                     is_server,
                 }))
             } else {
@@ -141,6 +155,7 @@ pub(crate) fn set_up(
                 AnySeat::Evaluator(Box::new(EvaluatorSeat {
                     evaluator,
                     ot,
+                    expected: VecDeque::new(),
                     is_server,
                 }))
             };
@@ -152,6 +167,20 @@ pub(crate) fn set_up(
 }
 
 const NO_OT: RunError = RunError::Contradiction("a lane without oblivious transfer");
+const WRONG_SIDE: RunError = RunError::Contradiction("weights on the wrong side");
+const UNEXPECTED: RunError = RunError::Contradiction("weights that were not expected");
+
+/// Moves the next expected labels out.
+fn draw(expected: &mut VecDeque<Block>, out: &mut [Block]) -> Result<(), RunError> {
+    if expected.len() < out.len() {
+        return Err(UNEXPECTED);
+    }
+    let drawn = expected.drain(..out.len());
+    for (slot, label) in out.iter_mut().zip(drawn) {
+        *slot = label;
+    }
+    Ok(())
+}
 
 impl Seat for GarblerSeat {
     fn constant(&self, bit: bool) -> Block {
@@ -182,21 +211,32 @@ impl Seat for GarblerSeat {
         Ok(channel.flush()?)
     }
 
-    fn secret_words(
+    fn expect_secrets(
         &mut self,
         channel: &mut Channel,
+        _: Option<&[bool]>,
+        count: usize,
+    ) -> Result<(), RunError> {
+        if !self.is_server {
+            let ot = self.ot.as_mut().ok_or(NO_OT)?;
+            let mut keys = vec![Block::ZERO; count];
+            ot.extend_into(channel, &mut keys)?;
+            labels::known_keys(&mut keys);
+            self.expected = keys.into();
+        }
+        Ok(())
+    }
+
+    fn secret_words(
+        &mut self,
         words: Option<&[u64]>,
         bits: usize,
         out: &mut [Block],
     ) -> Result<(), RunError> {
         match (words, self.is_server) {
             (Some(words), true) => Ok(labels::known_blocks(&self.delta, words, bits, out)?),
-            (None, false) => {
-                self.ot.as_mut().ok_or(NO_OT)?.extend_into(channel, out)?;
-                labels::known_keys(out);
-                Ok(())
-            }
-            _ => Err(RunError::Contradiction("weights on the wrong side")),
+            (None, false) => draw(&mut self.expected, out),
+            _ => Err(WRONG_SIDE),
         }
     }
 
@@ -245,11 +285,29 @@ impl Seat for EvaluatorSeat {
         Ok(())
     }
 
-    fn secret_words(
+    fn expect_secrets(
         &mut self,
         channel: &mut Channel,
+        bits: Option<&[bool]>,
+        count: usize,
+    ) -> Result<(), RunError> {
+        if !self.is_server {
+            return Ok(());
+        }
+        let bits = bits.filter(|bits| bits.len() == count).ok_or(UNEXPECTED)?;
+        let ot = self.ot.as_mut().ok_or(NO_OT)?;
+        let mut macs = vec![Block::ZERO; count];
+        ot.extend_into(channel, bits, &mut macs)?;
+        channel.flush()?;
+        labels::known_macs(&mut macs, bits)?;
+        self.expected = macs.into();
+        Ok(())
+    }
+
+    fn secret_words(
+        &mut self,
         words: Option<&[u64]>,
-        bits: usize,
+        _: usize,
         out: &mut [Block],
     ) -> Result<(), RunError> {
         match (words, self.is_server) {
@@ -258,15 +316,8 @@ impl Seat for EvaluatorSeat {
                 out.fill(Block::ZERO);
                 Ok(())
             }
-            (Some(words), true) => {
-                let choices: Vec<bool> = (0..bits)
-                    .flat_map(|b| words.iter().map(move |w| (w >> b) & 1 == 1))
-                    .collect();
-                let ot = self.ot.as_mut().ok_or(NO_OT)?;
-                ot.extend_into(channel, &choices, out)?;
-                Ok(labels::known_macs(out, &choices)?)
-            }
-            _ => Err(RunError::Contradiction("weights on the wrong side")),
+            (Some(_), true) => draw(&mut self.expected, out),
+            _ => Err(WRONG_SIDE),
         }
     }
 
@@ -318,14 +369,22 @@ impl Seat for AnySeat {
         seated!(self, seat => seat.client_bits(channel, bits, labels))
     }
 
-    fn secret_words(
+    fn expect_secrets(
         &mut self,
         channel: &mut Channel,
+        bits: Option<&[bool]>,
+        count: usize,
+    ) -> Result<(), RunError> {
+        seated!(self, seat => seat.expect_secrets(channel, bits, count))
+    }
+
+    fn secret_words(
+        &mut self,
         words: Option<&[u64]>,
         bits: usize,
         labels: &mut [Block],
     ) -> Result<(), RunError> {
-        seated!(self, seat => seat.secret_words(channel, words, bits, labels))
+        seated!(self, seat => seat.secret_words(words, bits, labels))
     }
 
     fn call(

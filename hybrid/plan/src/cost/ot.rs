@@ -13,6 +13,18 @@ pub fn cot_input(bits: u64) -> StepCost {
     }
 }
 
+/// Cost of the OTs by which the evaluating server's secret bits enter: one extension for each unit.
+#[must_use]
+pub fn cot_secrets(units: impl Iterator<Item = u64>) -> StepCost {
+    let mut cost = StepCost::default();
+    for bits in units {
+        cost.cots += bits;
+        cost.server_bytes += extension_bytes(bits);
+        cost.flights += 1;
+    }
+    cost
+}
+
 /// Bytes that the receiver of an extension sends for `n` COTs: one row of corrections for each of
 /// the 128 / k small-field blocks, padded to whole 128-bit columns.
 #[must_use]

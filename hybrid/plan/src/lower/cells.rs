@@ -4,9 +4,12 @@ use privet_model::quant::ir::{Function, Node, Op, Table, Tensor};
 use privet_netlists::catalogue::BlockSpec;
 
 use super::{Lowering, unsupported};
+use crate::cost::ot::cot_secrets;
 use crate::cost::{Known, StepCost};
 use crate::error::PlanError;
-use crate::step::{BufferId, CellStep, Port, StepKind};
+use crate::lower::LANES;
+use crate::options::Party;
+use crate::step::{BufferId, CellStep, Port, StepKind, units};
 
 impl Lowering<'_> {
     pub(super) fn elementwise(&mut self, index: usize, node: &Node) -> Result<(), PlanError> {
@@ -117,7 +120,12 @@ impl Lowering<'_> {
             .collect();
         let mut cost = StepCost::default();
         cost.add_block(self.block(layer, &block, &known)?, instances as u64);
-        let cost = self.with_tables(cost);
+        let mut cost = self.with_tables(cost);
+        if self.options.garbler == Party::Client && ports.iter().any(Port::is_secret) {
+            let units = units(instances, LANES).map(|unit| unit.len() as u64);
+            let bits = u64::from(self.buffer(out)?.bits);
+            cost.add(&cot_secrets(units.map(|n| n * bits)));
+        }
         let step = CellStep {
             block,
             instances,

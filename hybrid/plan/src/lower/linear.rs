@@ -7,9 +7,11 @@ use privet_netlists::catalogue::BlockSpec;
 use privet_netlists::generate::{Dot, Sum};
 
 use super::{Lowering, element, unsupported};
+use crate::cost::ot::cot_secrets;
 use crate::cost::{Known, StepCost};
 use crate::error::PlanError;
-use crate::step::{LinearGroup, LinearStep, Row, StepKind, TapSet};
+use crate::options::Party;
+use crate::step::{LinearGroup, LinearStep, Row, StepKind, TapSet, units};
 
 /// Instances that are garbled side by side, at most: a plan cuts work into units of this many.
 pub const LANES: usize = 32;
@@ -133,7 +135,14 @@ impl Lowering<'_> {
             let bias = self.block(&node.name, &step.bias_block(), &[Known::Nobody, weights])?;
             cost.add_block(bias, group.rows.len() as u64);
         }
-        let cost = self.with_tables(cost);
+        let mut cost = self.with_tables(cost);
+        if self.options.garbler == Party::Client {
+            for group in &step.groups {
+                let row = u64::from(acc_bits + 1) + group.terms as u64 * u64::from(weight_bits);
+                let units = units(group.rows.len(), LANES);
+                cost.add(&cot_secrets(units.map(|unit| unit.len() as u64 * row)));
+            }
+        }
         self.push(&node.name, StepKind::Linear(step), cost);
         self.place.insert(node.output, out);
         Ok(())

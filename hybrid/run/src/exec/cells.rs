@@ -18,6 +18,7 @@ enum Words<'a> {
     Secret {
         values: Option<&'a [i64]>,
         bits: usize,
+        by_ot: bool,
     },
 }
 
@@ -68,6 +69,7 @@ impl Executor<'_> {
                 Port::Constants { node } => Words::Secret {
                     values: self.params(*node)?.map(|p| p.bias.as_slice()),
                     bits,
+                    by_ot: self.secret_class() == InputClass::Evaluator,
                 },
             });
         }
@@ -149,7 +151,11 @@ fn gather<S: Seat>(
             }
             Ok(bits * lanes)
         }
-        Words::Secret { values, bits } => {
+        Words::Secret {
+            values,
+            bits,
+            by_ot,
+        } => {
             let target = inputs
                 .get_mut(at..at + bits * lanes)
                 .ok_or(RunError::Contradiction(
@@ -166,9 +172,17 @@ fn gather<S: Seat>(
                         .collect::<Vec<_>>(),
                 ),
             };
-            worker
-                .seat
-                .secret_words(worker.channel, words.as_deref(), *bits, target)?;
+            if *by_ot {
+                let choices = words.as_ref().map(|words| {
+                    let mut choices = Vec::with_capacity(target.len());
+                    push_bits(words, *bits, &mut choices);
+                    choices
+                });
+                worker
+                    .seat
+                    .expect_secrets(worker.channel, choices.as_deref(), target.len())?;
+            }
+            worker.seat.secret_words(words.as_deref(), *bits, target)?;
             Ok(bits * lanes)
         }
     }
@@ -190,4 +204,11 @@ pub(super) fn scatter(
         *slot = *label;
     }
     Ok(())
+}
+
+/// Appends the bits of words in the order of labels, `[bit][word]`.
+pub(super) fn push_bits(words: &[u64], bits: usize, into: &mut Vec<bool>) {
+    for bit in 0..bits {
+        into.extend(words.iter().map(|word| (word >> bit) & 1 == 1));
+    }
 }

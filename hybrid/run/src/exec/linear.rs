@@ -13,7 +13,7 @@ use privet_netlists::dot;
 use privet_plan::{LANES, LinearGroup, LinearStep, Row, TapSet, units};
 use privet_prim::Block;
 
-use super::cells::scatter;
+use super::cells::{push_bits, scatter};
 use super::{Executor, Worker, on_lanes};
 use crate::error::RunError;
 use crate::seat::{Compiled, Seat};
@@ -38,6 +38,8 @@ struct Group<'a> {
     bias: Link,
     dots: Vec<Link>,
     acc: usize,
+    /// The weights enter by OT: their owner evaluates.
+    by_ot: bool,
 }
 
 impl Executor<'_> {
@@ -60,6 +62,7 @@ impl Executor<'_> {
                 bias: links.1,
                 dots: links.2,
                 acc: width + 1,
+                by_ot: self.secret_class() == InputClass::Evaluator,
             };
             let sums = context.sums(workers)?;
             let units: Vec<_> = units(group.rows.len(), LANES).collect();
@@ -218,9 +221,12 @@ impl Group<'_> {
             )?;
         }
         let words = self.constants(rows)?;
+        if self.by_ot {
+            self.expect(worker, rows, words.as_deref())?;
+        }
         worker
             .seat
-            .secret_words(worker.channel, words.as_deref(), self.acc, constants)?;
+            .secret_words(words.as_deref(), self.acc, constants)?;
         let mut acc = vec![Block::ZERO; self.acc * lanes];
         let tweak = self.bias.tweak + range.start as u64 * self.bias.program.tweaks();
         worker.seat.call(
@@ -347,6 +353,50 @@ impl Group<'_> {
         Ok(())
     }
 
+    /// Fetches by one OT extension all that a unit will ask for: its constants, then its digits.
+    fn expect<S: Seat>(
+        &self,
+        worker: &mut Worker<'_, S>,
+        rows: &[Row],
+        constants: Option<&[u64]>,
+    ) -> Result<(), RunError> {
+        let bits = self.step.weight_bits as usize;
+        let count = rows.len() * (self.acc + self.group.terms * bits);
+        let mut choices = None;
+        if let Some(constants) = constants {
+            let mut all = Vec::with_capacity(count);
+            push_bits(constants, self.acc, &mut all);
+            for link in &self.dots {
+                let digits = self.digits(link, rows)?.unwrap_or_default();
+                for term in digits.chunks_exact(rows.len().max(1)) {
+                    push_bits(term, bits, &mut all);
+                }
+            }
+            choices = Some(all);
+        }
+        worker
+            .seat
+            .expect_secrets(worker.channel, choices.as_deref(), count)
+    }
+
+    /// The weights' digits for one block of the chain, `[term][lane]`, on the server's side.
+    fn digits(&self, link: &Link, rows: &[Row]) -> Result<Option<Vec<u64>>, RunError> {
+        let Some(params) = self.params else {
+            return Ok(None);
+        };
+        let lanes = rows.len();
+        let mut words = vec![0; link.terms * lanes];
+        let mut weights = Vec::with_capacity(link.terms);
+        for (lane, row) in rows.iter().enumerate() {
+            weights.clear();
+            self.row_weights(params, row, link.from..link.from + link.terms, &mut weights)?;
+            for (slot, weight) in words.iter_mut().skip(lane).step_by(lanes).zip(&weights) {
+                *slot = dot::digits(*weight, self.step.weight_bits);
+            }
+        }
+        Ok(Some(words))
+    }
+
     /// Labels of the weights' digits for one block of the chain, `[term][bit][lane]`.
     fn weights<S: Seat>(
         &self,
@@ -355,28 +405,13 @@ impl Group<'_> {
         rows: &[Row],
         target: &mut [Block],
     ) -> Result<(), RunError> {
-        let bits = self.step.weight_bits as usize;
-        let lanes = rows.len();
-        let mut digits = None;
-        if let Some(params) = self.params {
-            let mut words = vec![0; link.terms * lanes];
-            let mut weights = Vec::with_capacity(link.terms);
-            for (lane, row) in rows.iter().enumerate() {
-                weights.clear();
-                self.row_weights(params, row, link.from..link.from + link.terms, &mut weights)?;
-                for (slot, weight) in words.iter_mut().skip(lane).step_by(lanes).zip(&weights) {
-                    *slot = dot::digits(*weight, self.step.weight_bits);
-                }
-            }
-            digits = Some(words);
-        }
+        let (bits, lanes) = (self.step.weight_bits as usize, rows.len());
+        let digits = self.digits(link, rows)?;
         for (term, word) in target.chunks_exact_mut(bits * lanes).enumerate() {
             let words = digits
                 .as_ref()
                 .and_then(|d| d.get(term * lanes..(term + 1) * lanes));
-            worker
-                .seat
-                .secret_words(worker.channel, words, bits, word)?;
+            worker.seat.secret_words(words, bits, word)?;
         }
         Ok(())
     }
