@@ -10,6 +10,9 @@ pub mod quantise;
 pub mod summary;
 pub mod validate;
 
+#[cfg(any(test, feature = "laws"))]
+pub mod laws;
+
 mod build;
 mod calibrate;
 mod defer;
@@ -20,6 +23,8 @@ mod rewrite;
 
 pub use error::{QuantError, Shortage};
 pub use input::InputError;
+#[cfg(any(test, feature = "laws"))]
+pub use laws::vectors;
 pub use options::{Frac, Placement, QuantOptions, Weights};
 pub use oracle::{EvalError, Evaluation, Oracle};
 pub use quantise::quantise;

@@ -108,7 +108,7 @@ impl<'a> Observer<'a> {
                 self.huge.get_or_insert_with(|| node.name.clone());
             }
             if node.inputs.contains(&id)
-                && let Some(need) = inner(graph, node, values, seen)
+                && let Some(need) = sums(graph, node, values)
             {
                 let slot = self.inner.entry(index).or_insert(need);
                 *slot = slot.join(need);
@@ -142,27 +142,36 @@ impl<'a> Observer<'a> {
         }
     }
 
-    fn needs(self) -> Option<Needs> {
+    fn needs(mut self) -> Option<Needs> {
+        let tensors: Vec<Interval> = self.tensors.into_iter().collect::<Option<_>>()?;
+        for (index, node) in self.model.graph.nodes.iter().enumerate() {
+            let operand = node
+                .inputs
+                .first()
+                .and_then(|id| tensors.get(id.0 as usize));
+            if let (Op::MaxPool(_), Some(seen)) = (&node.op, operand) {
+                self.inner.insert(index, seen.differences());
+            }
+        }
         Some(Needs {
-            tensors: self.tensors.into_iter().collect::<Option<_>>()?,
+            tensors,
             inner: self.inner,
         })
     }
 }
 
-fn inner(graph: &Graph, node: &Node, values: &[i64], seen: Interval) -> Option<Interval> {
-    match &node.op {
-        Op::MaxPool(_) => Some(seen.differences()),
-        Op::AvgPool {
-            pool,
-            count_padding,
-            shift,
-        } => {
-            let (inputs, output) = graph.operands(node)?;
-            let input = inputs.first()?;
-            let sums = avg_pool::rounded_sums(pool, *count_padding, *shift, input, values, output);
-            Interval::of(&sums)
-        }
-        _ => None,
-    }
+/// The sums of an average pool.
+fn sums(graph: &Graph, node: &Node, values: &[i64]) -> Option<Interval> {
+    let Op::AvgPool {
+        pool,
+        count_padding,
+        shift,
+    } = &node.op
+    else {
+        return None;
+    };
+    let (inputs, output) = graph.operands(node)?;
+    let input = inputs.first()?;
+    let sums = avg_pool::rounded_sums(pool, *count_padding, *shift, input, values, output);
+    Interval::of(&sums)
 }

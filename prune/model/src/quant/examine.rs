@@ -67,9 +67,12 @@ fn fit(
     let ring = tensor.ring.bits();
     let sure = proven.bits();
     let non_negative = proven.lo >= 0;
-    let widest = seen.map(|s| s.bits().saturating_add(margin));
+    let widest = seen.map(|s| (s.bits(), s.bits().saturating_add(margin)));
     let (bits, origin) = match widest {
-        Some(bits) if bits < sure => (bits, RangeOrigin::Calibrated),
+        // Of the input nothing is proven but what its ring can hold: data may show that it must
+        // hold more.
+        Some((bits, _)) if bits > ring => (bits, RangeOrigin::Calibrated),
+        Some((_, bits)) if bits < sure => (bits, RangeOrigin::Calibrated),
         _ => (sure, RangeOrigin::Proven),
     };
     if bits > ring {

@@ -102,13 +102,19 @@ impl Job<'_> {
         let Some(seen) = calibrate::seen(&model, self.calibration)? else {
             return Ok(most);
         };
-        // A value's bits before the binary point do not depend on the scale.
-        let whole = |(tensor, seen): (&super::ir::Tensor, &Interval)| {
-            seen.bits().saturating_sub(tensor.frac_bits)
-        };
-        let tensors = model.graph.tensors.iter().zip(&seen.tensors);
-        let needed = tensors.map(whole).max().unwrap_or(0) + self.options.margin();
-        Ok((self.options.bits + 1).saturating_sub(needed))
+        // A value's bits before the binary point do not depend on the scale. An input beyond the
+        // width is refused, it cannot overflow: it needs no margin.
+        let input = model.graph.input.0 as usize;
+        let tensors = model.graph.tensors.iter().zip(&seen.tensors).enumerate();
+        let whole = tensors.map(|(id, (tensor, seen))| {
+            let margin = if id == input {
+                0
+            } else {
+                self.options.margin()
+            };
+            (seen.bits() + margin).saturating_sub(tensor.frac_bits)
+        });
+        Ok((self.options.bits + 1).saturating_sub(whole.max().unwrap_or(0)))
     }
 
     /// The network with that many fraction bits.

@@ -4,3 +4,9 @@
 mod data;
 #[cfg(test)]
 mod float_models;
+#[cfg(test)]
+mod quant_file;
+#[cfg(test)]
+mod quant_float;
+#[cfg(test)]
+mod quant_models;

@@ -8,9 +8,9 @@ use crate::quant::error::QuantError;
 pub(super) fn fold(folded: &mut Folded<'_>) -> Result<(), QuantError> {
     let mut index = 0;
     while index < folded.nodes.len() {
-        if !(into_maker(folded, index)? || into_reader(folded, index)?) {
-            index += 1;
-        }
+        // A map that has grown may now fit where it did not before.
+        let gone = into_maker(folded, index)? || into_reader(folded, index)?;
+        index = if gone { 0 } else { index + 1 };
     }
     for index in 0..folded.nodes.len() {
         shift_only(folded, index);
