@@ -1,0 +1,158 @@
+//! Every command with right input.
+
+use super::rig::*;
+use serde_json::Value;
+
+#[test]
+fn the_demo_is_exact_and_says_its_cost() {
+    for index in ["0", "17"] {
+        let output = privet(&["demo", "--json", "--index", index]);
+        let last = json_lines(&output).pop().unwrap();
+        assert_eq!(last["exact"], true);
+        assert_eq!(last["label"], last["clear_label"]);
+        for field in ["ands", "bytes", "seconds"] {
+            assert!(last[field].as_f64().unwrap() > 0.0, "{field}");
+        }
+    }
+    let shown = text(&privet(&["demo", "--index", "3"]).stdout);
+    assert!(
+        shown.contains("equal to the clear fixed-point result"),
+        "{shown}"
+    );
+    assert!(shown.contains("the client learns: label"));
+}
+
+#[test]
+fn identities_are_private_and_never_replaced() {
+    let scratch = Scratch::new("identity");
+    let ids = Identities::new(&scratch);
+    assert!(ids.server_print.starts_with("sha256:") && ids.server_print != ids.client_print);
+    let again = privet(&["identity", "new", "--identity", &ids.server]);
+    let (code, line) = failure(&again);
+    assert_eq!(code, 3);
+    assert!(line.contains("exists already"), "{line}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&ids.server).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
+    }
+}
+
+#[test]
+fn a_model_is_quantised_inspected_planned_and_evaluated() {
+    let scratch = Scratch::new("quantise");
+    let (model, digits, labels) = (
+        demo("digits.onnx"),
+        demo("digits.idx"),
+        demo("digits-labels.idx"),
+    );
+    let quantised = scratch.path("digits.pvq");
+    let made = privet(&[
+        "quantise", &model, "--bits", "16", "--frac", "auto", "--data", &digits, "-o", &quantised,
+    ]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+
+    let one = privet(&[
+        "evaluate", &quantised, "--input", &digits, "--labels", &labels, "--json",
+    ]);
+    let two = privet(&[
+        "evaluate", &model, "--data", &digits, "--input", &digits, "--labels", &labels, "--json",
+    ]);
+    let (one, two) = (
+        json_lines(&one).pop().unwrap(),
+        json_lines(&two).pop().unwrap(),
+    );
+    assert_eq!(one["fixed_accuracy"], two["fixed_accuracy"]);
+    assert!(one["fixed_accuracy"].as_f64().unwrap() >= 0.9);
+
+    let plan = json_lines(&privet(&["plan", &quantised, "--json"]))
+        .pop()
+        .unwrap();
+    let wan = json_lines(&privet(&["plan", &quantised, "--link", "wan", "--json"]))
+        .pop()
+        .unwrap();
+    assert_eq!(plan["bytes"], wan["bytes"]);
+    assert!(wan["seconds"].as_f64() > plan["seconds"].as_f64());
+    let layers: u64 = plan["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| l["bytes"].as_u64().unwrap())
+        .sum();
+    assert_eq!(Some(layers), plan["bytes"].as_u64());
+
+    let inspected = json_lines(&privet(&["inspect", &model, "--data", &digits, "--json"]))
+        .pop()
+        .unwrap();
+    assert_eq!(inspected["supported"], true);
+    assert_eq!(inspected["plan"]["ands"], plan["ands"]);
+    let shown = text(&privet(&["inspect", &model, "--data", &digits]).stdout);
+    assert!(
+        shown.contains("spare") && shown.contains("non-XOR gates"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn netlists_are_listed_counted_evaluated_converted_and_garbled() {
+    let scratch = Scratch::new("netlist");
+    let names = text(&privet(&["netlist", "list"]).stdout);
+    assert!(names.lines().any(|n| n == "add16"));
+    let stats = privet(&["netlist", "stats", "--check", "--json"]);
+    let rows: Value = serde_json::from_slice(&stats.stdout).unwrap();
+    let add = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|r| r["name"] == "add16")
+        .unwrap();
+    assert_eq!(add["ands"], 15);
+    for field in ["bits", "inputs", "outputs", "xors", "and_depth", "sha256"] {
+        assert!(!add[field].is_null(), "{field}");
+    }
+    let sum = privet(&["netlist", "eval", "add16", "--input", "a=30000,b=-30001"]);
+    assert_eq!(text(&sum.stdout), "y = -1\n");
+
+    let (bristol, compact, again) = (
+        scratch.path("a.txt"),
+        scratch.path("a.pvn"),
+        scratch.path("b.txt"),
+    );
+    for (from, to) in [
+        ("add16", &bristol),
+        (&bristol, &compact),
+        (&compact, &again),
+    ] {
+        let output = privet(&["netlist", "convert", from, to]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    assert_eq!(
+        std::fs::read(&bristol).unwrap(),
+        std::fs::read(&again).unwrap()
+    );
+    let exported = scratch.path("relu.pvn");
+    assert!(
+        privet(&["netlist", "export", "relu16", "-o", &exported])
+            .status
+            .success()
+    );
+
+    let garbled = privet(&[
+        "gc",
+        "run",
+        "add16",
+        "--garbler",
+        "a=30000",
+        "--evaluator",
+        "b=-30001",
+        "--json",
+    ]);
+    let line = json_lines(&garbled).pop().unwrap();
+    assert_eq!(line["outputs"]["y"], "-1");
+}
+
+#[test]
+fn completions_are_printed() {
+    assert!(text(&privet(&["completions", "bash"]).stdout).contains("privet"));
+}
