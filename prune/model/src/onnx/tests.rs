@@ -54,7 +54,8 @@ fn gemm_in_all_orientations() {
         let mut inputs = vec!["x", "w"];
         let mut b = vec![0.0; 3];
         if let Some(shape) = bias {
-            let values = random.floats(shape.iter().product::<i64>() as usize);
+            let count: i64 = shape.iter().product();
+            let values = random.floats(usize::try_from(count).unwrap());
             model.floats("b", &shape, &values);
             inputs.push("b");
             b = (0..3).map(|i| values[i % values.len()]).collect();

@@ -6,7 +6,7 @@ use super::{Preprocess, PreprocessError};
 
 impl Preprocess {
     /// Reads the short form `divide=255,mean=0.485,0.456,0.406,std=0.229,0.224,0.225,bgr,resize=256x256,crop=224x224`
-    /// (any subset, any order: the steps' order is fixed), JSON (`{...}`) or TOML (several lines or lists in brackets).
+    /// (any subset, any order: the steps' order is fixed; lists may be separated by `;` instead), JSON (`{...}`) or TOML (several lines or lists in brackets).
     ///
     /// # Errors
     /// Text in none of these forms, or parameters that [`Self::validate`] refuses.
@@ -43,20 +43,21 @@ fn short(text: &str) -> Result<Preprocess, String> {
             continue;
         };
         let value = value.trim();
-        let number = || {
-            value
-                .parse::<f32>()
-                .map_err(|_| format!("{value:?} is no number"))
+        let parse = |v: &str| {
+            let number = v.trim().parse::<f32>();
+            number.map_err(|_| format!("{v:?} is no number"))
         };
+        let number = || parse(value);
+        let numbers = || value.split(';').map(parse).collect::<Result<Vec<_>, _>>();
         open = None;
         match key.trim() {
             "divide" => p.divide = number()?,
             "mean" => {
-                p.mean = vec![number()?];
+                p.mean = numbers()?;
                 open = Some(&mut p.mean);
             }
             "std" | "deviation" => {
-                p.deviation = vec![number()?];
+                p.deviation = numbers()?;
                 open = Some(&mut p.deviation);
             }
             "resize" => p.resize = Some(extents(value)?),
@@ -126,7 +127,8 @@ mod tests {
                     mean = [0.485, 0.456, 0.406]\nstd = [0.229, 0.224, 0.225]";
         let json = r#"{"resize":[256,320],"crop":[224,227],"bgr":true,"divide":255,
                        "mean":[0.485,0.456,0.406],"deviation":[0.229,0.224,0.225]}"#;
-        for text in [short, toml, json] {
+        let semicolons = short.replace("0.485,0.456,0.406", "0.485; 0.456; 0.406");
+        for text in [short, toml, json, &semicolons] {
             assert_eq!(Preprocess::parse(text).unwrap(), full(), "{text}");
         }
     }

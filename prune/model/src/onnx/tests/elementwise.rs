@@ -71,7 +71,7 @@ fn constants_that_enlarge_are_refused() {
     for dims in [&[2, 1, 1, 1][..], &[4, 2, 3], &[5, 1, 2, 2, 3]] {
         let mut model = Model::new(13, &[-1, 1, 2, 3]);
         let count: i64 = dims.iter().product();
-        model.floats("c", dims, &vec![1.0; count as usize]);
+        model.floats("c", dims, &vec![1.0; usize::try_from(count).unwrap()]);
         model.node("Add", &["x", "c"], "y");
         assert!(refusal(&model, "y").contains("does not fit"));
     }

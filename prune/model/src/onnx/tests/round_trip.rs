@@ -66,7 +66,7 @@ fn every_operation_comes_back() {
     let mut window = Window::new([3, 2]);
     window.strides = [3, 2];
     let pool = Pool {
-        window: window.clone(),
+        window,
         output: [5, 2],
     };
     let m = b.push("max", Op::MaxPool(pool.clone()), &[p]).unwrap();
