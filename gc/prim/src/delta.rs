@@ -10,6 +10,11 @@ use crate::Block;
 /// erased on drop.
 ///
 /// It is not `Copy`; who needs a second holder says so with [`Delta::duplicate`].
+///
+/// ```compile_fail,E0382
+/// let delta = privet_prim::Delta::random();
+/// let (one, two) = (delta, delta);
+/// ```
 pub struct Delta(Block);
 
 impl Delta {

@@ -14,6 +14,17 @@
 //! before, and `C` the program's, the hashes of a step in lane `l` have the tweaks
 //! `base + l·C + c` and (for the second half) `base + l·C + c + 1`; its ciphertexts stand at
 //! `tables[16·lanes·c ..]`, first all lanes of the first one, then all lanes of the second.
+//!
+//! # Where the cycles go
+//!
+//! The widest kernel does 16 lanes of an AND at once. To garble them takes, in 512-bit operations,
+//! 160 AES rounds of four ciphertext streams, 20 SubWords of the two key schedules, 20 byte shuffles
+//! and 80 XORs of theirs, 176 unpacks that turn their words into round keys, and about 70 for inputs,
+//! colours and tables: 530. A core with two 512-bit ports can do that in 265 cycles, 16.6 an AND; 23
+//! to 25 are measured, 125 to 140 million a second at 3.1 GHz. Evaluating takes 80 AES rounds fewer,
+//! 435 operations and 13.6 cycles at the least; 16 to 18 are measured, 165 to 185 million a second.
+//! XORs of wires run at the rate of loads and stores, 4 billion a second in cache, and hide behind the
+//! ciphers. AES-NI reaches 50 and 64 million, two blocks a vector 89 and 120.
 
 use crate::{Block, Delta, Error, Tccr, Tweak};
 

@@ -58,18 +58,27 @@ impl std::fmt::Debug for Kernels {
 }
 
 static AVAILABLE: LazyLock<Vec<&'static Kernels>> = LazyLock::new(|| {
-    let mut list = vec![&portable::KERNELS];
-    #[cfg(target_arch = "x86_64")]
-    {
-        let found = [
-            x86::aesni::kernels(),
-            x86::vaes256::kernels(),
-            x86::vaes::kernels(),
-        ];
-        list.extend(found.into_iter().flatten());
-    }
-    list
+    std::iter::once(&portable::KERNELS)
+        .chain(detected())
+        .collect()
 });
+
+/// What this machine can run beside `portable`, the fastest last.
+#[cfg(target_arch = "x86_64")]
+fn detected() -> impl Iterator<Item = &'static Kernels> {
+    [
+        x86::aesni::kernels(),
+        x86::vaes256::kernels(),
+        x86::vaes::kernels(),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detected() -> impl Iterator<Item = &'static Kernels> {
+    std::iter::empty()
+}
 
 static ACTIVE: LazyLock<&'static Kernels> = LazyLock::new(|| {
     let wish = std::env::var("PRIVET_KERNELS").unwrap_or_default();

@@ -14,6 +14,11 @@ const BUFFERED: usize = 8;
 /// Equal seed and stream give equal output on every machine and with every kernel. 128-bit
 /// security for up to 2^48 blocks of a seed (the switching bound is 2^-33 there). Not `Clone`: two
 /// holders of one stream would repeat it.
+///
+/// ```compile_fail,E0599
+/// let prg = privet_prim::Prg::random();
+/// let twin = prg.clone();
+/// ```
 pub struct Prg {
     cipher: Aes128,
     stream: u64,
