@@ -116,7 +116,7 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
         .quantise_input(input)
         .map_err(|e| Failure::file("embedded demo", e))?;
     let clear = Oracle::new(&model)
-        .and_then(|oracle| Ok(oracle.evaluate(&integers)))
+        .map(|oracle| oracle.evaluate(&integers))
         .map_err(|e| Failure::file("embedded demo", e))?
         .map_err(|e| Failure::file("embedded demo", e))?;
     let (server_identity, client_identity) = (Identity::generate()?, Identity::generate()?);

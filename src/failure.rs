@@ -62,8 +62,13 @@ impl From<RunError> for Failure {
         let kind = match &error {
             RunError::Plan(privet_plan::PlanError::AboveCap { .. }) => Kind::Check,
             RunError::Plan(_) | RunError::Input(_) => Kind::File,
-            other if other.is_peer() => Kind::Peer,
-            _ => Kind::Check,
+            RunError::Contradiction(_) => Kind::Check,
+            RunError::Net(_)
+            | RunError::Ot(_)
+            | RunError::Garble(_)
+            | RunError::Graph(_)
+            | RunError::Incompatible(_)
+            | RunError::PeerMisbehaved(_) => Kind::Peer,
         };
         Self::new(kind, error.to_string())
     }
@@ -71,9 +76,10 @@ impl From<RunError> for Failure {
 
 impl From<privet_net::Error> for Failure {
     fn from(error: privet_net::Error) -> Self {
-        let kind = match &error {
-            privet_net::Error::Identity(_) => Kind::File,
-            _ => Kind::Peer,
+        let kind = if matches!(error, privet_net::Error::Identity(_)) {
+            Kind::File
+        } else {
+            Kind::Peer
         };
         Self::new(kind, error.to_string())
     }

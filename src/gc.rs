@@ -40,7 +40,11 @@ pub(crate) struct Run {
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     let Command::Run(args) = command;
     let netlist = load(&args.netlist)?;
-    let (owners, garbler, evaluator) = assign(args, &netlist)?;
+    let Inputs {
+        owners,
+        garbler,
+        evaluator,
+    } = assign(args, &netlist)?;
     let started = Instant::now();
     let (mut ours, mut theirs) = Session::pair(1);
     let (outputs, bytes) = std::thread::scope(|scope| {
@@ -92,7 +96,14 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
 }
 
 /// Owners of the ports and both sides' bits, in port order.
-fn assign(args: &Run, netlist: &Netlist) -> Result<(Vec<Owner>, Vec<bool>, Vec<bool>), Failure> {
+struct Inputs {
+    owners: Vec<Owner>,
+    garbler: Vec<bool>,
+    evaluator: Vec<bool>,
+}
+
+/// Reads the values of both sides; every port needs exactly one.
+fn assign(args: &Run, netlist: &Netlist) -> Result<Inputs, Failure> {
     let (mut owners, mut garbler, mut evaluator) = (Vec::new(), Vec::new(), Vec::new());
     let named = |list: &[String], port: &Port| -> Option<String> {
         list.iter().find_map(|item| {
@@ -138,5 +149,9 @@ fn assign(args: &Run, netlist: &Netlist) -> Result<(Vec<Owner>, Vec<bool>, Vec<b
             }
         }
     }
-    Ok((owners, garbler, evaluator))
+    Ok(Inputs {
+        owners,
+        garbler,
+        evaluator,
+    })
 }

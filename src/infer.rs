@@ -140,12 +140,11 @@ fn announce(args: &Infer, plan: &Plan, link: &LinkModel) {
     }
     let cost = &plan.cost.inference;
     eprintln!(
-        "{}: {} non-XOR gates, {} per input, about {}; {} opens {}",
+        "{}: {} non-XOR gates, {} per input, about {}; the server opens {}",
         plan.graph.name,
         table::count(cost.non_xor()),
         table::bytes(cost.bytes()),
         table::seconds(Rates::default().seconds(cost, link)),
-        "the server",
         plan.options.reveal,
     );
 }

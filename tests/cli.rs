@@ -1,5 +1,13 @@
 //! The program as a user meets it: two processes, right and wrong input, a peer that dies.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that finds something else than expected shall panic"
+)]
+
 mod cli {
     mod commands;
     mod death;

@@ -216,7 +216,7 @@ impl StepKind {
                         ids.extend(words.iter().filter_map(|word| match word {
                             Source::Word { buffer, .. } => Some(*buffer),
                             Source::Constant(_) => None,
-                        }))
+                        }));
                     }
                 }
                 ids

@@ -33,19 +33,3 @@ pub enum RunError {
     #[error("internal contradiction in the plan: {0}")]
     Contradiction(&'static str),
 }
-
-impl RunError {
-    /// Whether the peer or the network is the cause (as opposed to this side's files or options).
-    #[must_use]
-    pub const fn is_peer(&self) -> bool {
-        match self {
-            Self::Net(_)
-            | Self::Ot(_)
-            | Self::Garble(_)
-            | Self::Graph(_)
-            | Self::Incompatible(_) => true,
-            Self::PeerMisbehaved(_) => true,
-            Self::Plan(_) | Self::Input(_) | Self::Contradiction(_) => false,
-        }
-    }
-}

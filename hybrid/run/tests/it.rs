@@ -1,5 +1,13 @@
 //! Private inference end to end, in memory: every operation, both garblers, against the oracle.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test that finds something else than expected shall panic"
+)]
+
 mod it {
     mod costs;
     mod hostile;

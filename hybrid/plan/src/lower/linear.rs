@@ -203,7 +203,7 @@ pub fn dot_ports(terms: u32, weights: Known) -> Vec<Known> {
 fn chunks(terms: usize) -> Vec<u32> {
     let full = terms / CHUNK_TERMS;
     let mut chunks = vec![CHUNK_TERMS as u32; full];
-    if terms % CHUNK_TERMS != 0 {
+    if !terms.is_multiple_of(CHUNK_TERMS) {
         chunks.push((terms % CHUNK_TERMS) as u32);
     }
     chunks
