@@ -9,6 +9,8 @@ use crate::readers::Kind;
 
 /// Largest extent that an image may be resized or cropped to.
 const MAX_EXTENT: usize = 1 << 14;
+/// Most pixels of such an image: a client follows what the server's model says.
+const MAX_PIXELS: usize = 1 << 24;
 
 /// Steps that turn a raw sample (pixel, feature) into the network's real-valued input, in this order:
 /// resize, crop, channel order, `v / divide`, `(v - mean) / deviation`; all in f32.
@@ -104,6 +106,9 @@ impl Preprocess {
         for extents in [self.resize, self.crop].into_iter().flatten() {
             if extents.iter().any(|e| !(1..=MAX_EXTENT).contains(e)) {
                 return refuse(format!("extents {extents:?} are outside 1..={MAX_EXTENT}"));
+            }
+            if extents.iter().product::<usize>() > MAX_PIXELS {
+                return refuse(format!("{extents:?} has more than {MAX_PIXELS} pixels"));
             }
         }
         if let (Some([h, w]), Some([ch, cw])) = (self.resize, self.crop)
@@ -415,6 +420,10 @@ mod tests {
             },
             Preprocess {
                 crop: Some([3, 1 << 40]),
+                ..Preprocess::default()
+            },
+            Preprocess {
+                resize: Some([MAX_EXTENT, MAX_EXTENT]),
                 ..Preprocess::default()
             },
             Preprocess {
