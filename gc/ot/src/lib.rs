@@ -18,7 +18,7 @@
 //!
 //! Semi-honest adversary. Cores are pure; only files called `drive.rs` and the consumers above them see a channel.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod base;
 pub mod chosen;

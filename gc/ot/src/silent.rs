@@ -21,6 +21,7 @@ pub mod receiver;
 pub mod sender;
 
 mod code;
+mod kernels;
 mod parameters;
 mod tree;
 

@@ -1,21 +1,14 @@
 //! The 10-local linear code: each output is ten entries of the secret, at public places.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    reason = "places are masked by the secret's length, a power of two of at most 2^21"
-)]
+use privet_prim::Block;
 
-use privet_prim::{Aes128, Block};
+use super::kernels;
 
 /// Entries of the secret in one output. Ferret (eprint 2020/924), §4.1: d = 10.
 pub(super) const WEIGHT: usize = 10;
 
 /// Bits from one place to the next within a word of 64.
-const FIELD: u32 = 21;
-
-/// Rows whose places are drawn at a time.
-const ROWS: usize = 128;
+pub(super) const FIELD: u32 = 21;
 
 /// Adds to `out[i]` the ten entries of `secret` that row `first + i` of code `number` names.
 ///
@@ -23,32 +16,8 @@ const ROWS: usize = 128;
 /// fields each, in order; the first ten, modulo the secret's length.
 ///
 /// The secret's length must be a power of two up to 2^21; others are cut down to it by the mask.
-pub(super) fn encode(key: &Aes128, number: u64, first: u64, secret: &[Block], out: &mut [Block]) {
-    if secret.is_empty() {
-        return;
-    }
-    let mask = secret.len() - 1;
-    let mut places = [Block::ZERO; 2 * ROWS];
-    let mut row = first;
-    for out in out.chunks_mut(ROWS) {
-        let places = &mut places[..2 * out.len()];
-        key.counter_mode(number, 2 * row, places);
-        row += out.len() as u64;
-        let words: &[u64] = bytemuck::cast_slice(places);
-        let (words, _) = words.as_chunks::<4>();
-        for (out, words) in out.iter_mut().zip(words) {
-            let mut sum = *out;
-            for (i, word) in words.iter().enumerate() {
-                let word = u64::from_le(*word) as usize;
-                for field in 0..3u32 {
-                    if 3 * i + (field as usize) < WEIGHT {
-                        sum ^= secret[(word >> (FIELD * field)) & mask];
-                    }
-                }
-            }
-            *out = sum;
-        }
-    }
+pub(super) fn encode(key: Block, number: u64, first: u64, secret: &[Block], out: &mut [Block]) {
+    (kernels::active().encode)(key, number, first, secret, out);
 }
 
 #[cfg(test)]
@@ -58,28 +27,28 @@ mod tests {
     #[test]
     fn rows_do_not_depend_on_how_they_are_cut() {
         let secret: Vec<Block> = (0..512).map(|_| Block::random()).collect();
-        let key = Aes128::new(Block::from(9));
+        let key = Block::from(9);
         let mut whole = vec![Block::ZERO; 700];
-        encode(&key, 4, 0, &secret, &mut whole);
+        encode(key, 4, 0, &secret, &mut whole);
         for cut in [1, 127, 128, 300] {
             let mut parts = vec![Block::ZERO; 700];
             let (a, b) = parts.split_at_mut(cut);
-            encode(&key, 4, 0, &secret, a);
-            encode(&key, 4, cut as u64, &secret, b);
+            encode(key, 4, 0, &secret, a);
+            encode(key, 4, cut as u64, &secret, b);
             assert_eq!(parts, whole);
         }
         let mut other = vec![Block::ZERO; 700];
-        encode(&key, 5, 0, &secret, &mut other);
+        encode(key, 5, 0, &secret, &mut other);
         assert_ne!(other, whole);
     }
 
     #[test]
     fn each_row_sums_ten_places_that_cover_the_secret_evenly() {
         // One bit of the secret per place: a row's sum shows which places it has an odd number of times.
-        let key = Aes128::new(Block::from(10));
+        let key = Block::from(10);
         let secret: Vec<Block> = (0..128).map(|i| Block::from(1u128 << i)).collect();
         let mut out = vec![Block::ZERO; 4096];
-        encode(&key, 0, 0, &secret, &mut out);
+        encode(key, 0, 0, &secret, &mut out);
         let mut hits = [0u32; 128];
         for row in &out {
             let row = u128::from(*row);

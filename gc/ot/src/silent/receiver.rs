@@ -5,7 +5,7 @@
     reason = "material is cut by the parameters it was made for"
 )]
 
-use privet_prim::{Aes128, Block};
+use privet_prim::Block;
 use zeroize::Zeroize;
 
 use super::sender::check_tree;
@@ -16,7 +16,6 @@ use crate::error::ApiMisuse;
 pub struct Iteration {
     parameters: Parameters,
     keys: Keys,
-    code: Aes128,
     number: u64,
     /// The LPN secret, then `depth` MACs for each tree.
     material: Vec<Block>,
@@ -46,7 +45,6 @@ impl Iteration {
         Ok(Self {
             parameters,
             keys,
-            code: Aes128::new(keys.code),
             number,
             material,
         })
@@ -64,7 +62,7 @@ impl Iteration {
         let transfers = &transfers[index * set.depth()..(index + 1) * set.depth()];
         tree::puncture((self.keys.trees, number), transfers, msg, macs);
         let row = (index * set.leaves()) as u64;
-        code::encode(&self.code, self.number, row, secret, macs);
+        code::encode(self.keys.code, self.number, row, secret, macs);
         Ok(())
     }
 }

@@ -16,7 +16,6 @@ pub struct Iteration {
     parameters: Parameters,
     delta: Delta,
     keys: Keys,
-    code: Aes128,
     roots: Aes128,
     number: u64,
     /// The LPN secret, then `depth` keys for each tree.
@@ -45,12 +44,11 @@ impl Iteration {
                 got,
             });
         }
-        let (code, roots) = (Aes128::new(keys.code), Aes128::new(Block::random()));
+        let roots = Aes128::new(Block::random());
         Ok(Self {
             parameters,
             delta,
             keys,
-            code,
             roots,
             number,
             material,
@@ -81,7 +79,7 @@ impl Iteration {
             msg,
         );
         let row = (index * set.leaves()) as u64;
-        code::encode(&self.code, self.number, row, secret, keys);
+        code::encode(self.keys.code, self.number, row, secret, keys);
         Ok(())
     }
 }

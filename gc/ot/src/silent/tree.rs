@@ -12,51 +12,13 @@
     reason = "levels and halves are cut by the tree's depth"
 )]
 
-use privet_prim::{Aes128, Block};
+use privet_prim::Block;
 
-/// Nodes hashed at a time: fills the AES pipeline, stays in registers and first-level cache.
-const LANES: usize = 64;
+use super::kernels;
 
-/// σ of [GKWY20] (eprint 2019/825), §7.3: a linear orthomorphism, without which `H` would be inverted from the right child.
-fn sigma(x: Block) -> Block {
-    let x = u128::from(x);
-    let high = x >> 64;
-    Block::from((high ^ (x & u128::from(u64::MAX))) << 64 | high)
-}
-
-/// The cipher of level `level` of tree `number` of an instance.
-fn cipher(tree_key: Block, number: u64, level: usize) -> Aes128 {
-    Aes128::new(tree_key ^ Block::from_words(number, level as u64))
-}
-
-/// Replaces the nodes of a level, in the lower half, by their children: left in the lower half, right in the upper.
-/// Gives the sum of the left ones.
-fn grow(cipher: &Aes128, nodes: &mut [Block]) -> Block {
-    let (low, high) = nodes.split_at_mut(nodes.len() / 2);
-    let mut sum = Block::ZERO;
-    let mut inputs = [Block::ZERO; LANES];
-    let mut outputs = [Block::ZERO; LANES];
-    for (low, high) in low.chunks_mut(LANES).zip(high.chunks_mut(LANES)) {
-        let inputs = &mut inputs[..low.len()];
-        for (input, node) in inputs.iter_mut().zip(low.iter()) {
-            *input = sigma(*node);
-        }
-        let outputs = &mut outputs[..low.len()];
-        outputs.copy_from_slice(inputs);
-        cipher.encrypt_blocks(outputs);
-        for (((left, right), output), input) in low
-            .iter_mut()
-            .zip(high)
-            .zip(outputs.iter())
-            .zip(inputs.iter())
-        {
-            let child = *output ^ *input;
-            *right = *left ^ child;
-            *left = child;
-            sum ^= child;
-        }
-    }
-    sum
+/// The cipher key of level `level` of tree `number` of an instance.
+fn cipher_key(tree_key: Block, number: u64, level: usize) -> Block {
+    tree_key ^ Block::from_words(number, level as u64)
 }
 
 /// The sender's tree from its secret root: writes the leaves, colour 0, and the level sums masked with the transfers' keys.
@@ -67,13 +29,15 @@ pub(super) fn make(
     leaves: &mut [Block],
     msg: &mut [u8],
 ) {
+    let grow = kernels::active().grow;
     let (levels, _) = msg.as_chunks_mut::<16>();
     leaves[0] = root;
     leaves[1] = root ^ delta;
     let mut sum = root;
     for (level, (key, bytes)) in keys.iter().zip(levels).enumerate() {
         if level > 0 {
-            sum = grow(&cipher(tree_key, number, level), &mut leaves[..2 << level]);
+            let key = cipher_key(tree_key, number, level);
+            [sum, _] = grow(key, &mut leaves[..2 << level]);
         }
         // Half-Tree, Fig. 3: c_i = K_i^0 ⊕ K[r_i], with K_i^1 = K_i^0 ⊕ Δ.
         *bytes = (sum ^ *key).to_bytes();
@@ -90,6 +54,7 @@ pub(super) fn puncture(
     msg: &[u8],
     leaves: &mut [Block],
 ) {
+    let grow = kernels::active().grow;
     let (levels, _) = msg.as_chunks::<16>();
     let mut alpha = 0u64;
     let mut total = Block::ZERO;
@@ -98,12 +63,11 @@ pub(super) fn puncture(
         let target = Block::from_bytes(*bytes) ^ *mac;
         let nodes = &mut leaves[..2 << level];
         // The unknown node stands as zero and its children both as H(0): right is left ⊕ parent.
-        let (left_sum, ghost) = if level == 0 {
+        let [left_sum, ghost] = if level == 0 {
             nodes.fill(Block::ZERO);
-            (Block::ZERO, Block::ZERO)
+            [Block::ZERO, Block::ZERO]
         } else {
-            let cipher = cipher(tree_key, number, level);
-            (grow(&cipher, nodes), cipher.encrypt(Block::ZERO))
+            grow(cipher_key(tree_key, number, level), nodes)
         };
         let side_sum = left_sum ^ total.select(side);
         // What turns the ghosts into zero on the path and into the sibling beside it.
@@ -168,28 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn sigma_is_an_orthomorphism() {
-        // Linear, and both σ and x ↦ σ(x) ⊕ x have trivial kernel: the images of the unit vectors are independent.
-        for f in [sigma, |x| sigma(x) ^ x] {
-            let mut basis: Vec<u128> = Vec::new();
-            for bit in 0..128 {
-                let image = u128::from(f(Block::from(1 << bit)));
-                let rest = basis.iter().fold(image, |v, b| v.min(v ^ b));
-                assert_ne!(rest, 0);
-                basis.push(rest);
-                basis.sort_unstable_by(|a, b| b.cmp(a));
-            }
-        }
-    }
-
-    #[test]
     fn no_cipher_key_serves_two_levels() {
-        let mut outputs: Vec<u128> = (0..50)
-            .flat_map(|tree| (1..14).map(move |level| cipher(Block::ZERO, tree, level)))
-            .map(|cipher| cipher.encrypt(Block::ZERO).into())
+        let mut keys: Vec<u128> = (0..50)
+            .flat_map(|tree| (1..14).map(move |level| cipher_key(Block::ZERO, tree, level)))
+            .map(u128::from)
             .collect();
-        outputs.sort_unstable();
-        outputs.dedup();
-        assert_eq!(outputs.len(), 50 * 13);
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), 50 * 13);
     }
 }
