@@ -7,7 +7,9 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use privet_garble::drive::{Stream, evaluate_stream, garble_stream};
 use privet_garble::{Evaluator, Garbler, InputClass, Program};
+use privet_net::Session;
 use privet_netlists::generate::{self, Dot};
 use privet_netlists::{Netlist, bristol};
 use privet_prim::kernels::{Kernels, active, available};
@@ -79,6 +81,42 @@ fn case(
     );
 }
 
+/// Both parties, a thread each, over an in-memory channel.
+fn two_party(name: &str, netlist: &Netlist, classes: &[InputClass], lanes: usize) {
+    let program = Program::compile(netlist, classes).unwrap();
+    let instances = 64 * lanes;
+    let stream = Stream {
+        program: &program,
+        tweak_base: 0,
+        instances,
+        lanes,
+    };
+    let (mut left, mut right) = Session::pair(1);
+    let mut garbler = Garbler::new(Delta::random(), Block::ZERO);
+    let mut evaluator = Evaluator::new(Block::ZERO);
+    let seconds = best(|| {
+        std::thread::scope(|scope| {
+            let (left, right) = (left.lanes_mut().first_mut(), right.lanes_mut().first_mut());
+            let (garbler, evaluator) = (&mut garbler, &mut evaluator);
+            let stream = &stream;
+            scope.spawn(move || {
+                garble_stream(left.unwrap(), garbler, stream, |_, _| Ok(()), |_, _| Ok(()))
+                    .unwrap();
+            });
+            evaluate_stream(
+                right.unwrap(),
+                evaluator,
+                stream,
+                |_, _| Ok(()),
+                |_, _| Ok(()),
+            )
+            .unwrap();
+        });
+    });
+    let rate = netlist.counts().ands as f64 * instances as f64 / seconds / 1e6;
+    println!("two parties in one process, {name}, {lanes} lanes: {rate:.1}");
+}
+
 fn main() {
     println!("million AND a second, one thread: garble / evaluate");
     let folder = std::env::var_os("PRIVET_DATA").map_or_else(
@@ -112,6 +150,7 @@ fn main() {
             case("AES-128", aes, &[InputClass::Mixed; 256], lanes, active());
         }
     }
+    two_party("dot 16x16", &dot, &classes, 32);
     for kernels in available() {
         case("dot 16x16", &dot, &classes, 16, kernels);
     }

@@ -8,6 +8,8 @@
 
 #[path = "it/known_answers.rs"]
 mod known_answers;
+#[path = "it/layout.rs"]
+mod layout;
 #[path = "it/leaks.rs"]
 mod leaks;
 #[path = "it/netlists.rs"]
