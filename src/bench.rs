@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use privet_benchmarks::{Table, deepsecure};
+use privet_benchmarks::{Table, deepsecure, garble};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -14,6 +14,52 @@ use crate::table::columns;
 pub(crate) enum Command {
     /// DeepSecure's networks end to end, two processes over TLS on this machine.
     Deepsecure(DeepSecure),
+    /// Rates of garbling and evaluating: kernels alone, two processes with and without TLS.
+    Garble(GarbleArgs),
+    /// The second process of `garble`.
+    #[command(hide = true)]
+    GarblePeer(GarblePeer),
+}
+
+/// What to measure.
+#[derive(Args)]
+pub(crate) struct GarbleArgs {
+    /// Threads a party, for the two-process cases.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1")]
+    threads: Vec<usize>,
+    /// Seconds per measurement.
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
+    seconds: f64,
+    /// Directory with circuits written elsewhere (AES-128, SHA-256); left out where absent.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PRIVET_DATA",
+        default_value = "../shared/data"
+    )]
+    data: PathBuf,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How the second process is started.
+#[derive(Args)]
+pub(crate) struct GarblePeer {
+    #[arg(long)]
+    connect: String,
+    #[arg(long)]
+    peer: privet_net::Fingerprint,
+    #[arg(long)]
+    circuit: String,
+    #[arg(long)]
+    instances: usize,
+    #[arg(long)]
+    threads: usize,
+    #[arg(long)]
+    insecure_plain: bool,
+    #[arg(long)]
+    data: PathBuf,
 }
 
 /// Which networks and how often.
@@ -62,6 +108,33 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
                 &table.map_err(|e| Failure::check(e.to_string()))?,
                 args.json,
             )
+        }
+        Command::Garble(args) => {
+            if !args.seconds.is_finite() || args.threads.iter().any(|t| !(1..=16).contains(t)) {
+                return Err(Failure::usage(
+                    "--seconds takes a number, --threads 1 to 16",
+                ));
+            }
+            let options = garble::Options {
+                program: std::env::current_exe().map_err(|e| Failure::file("this program", e))?,
+                data: args.data.clone(),
+                threads: args.threads.clone(),
+                seconds: args.seconds.clamp(0.01, 600.0),
+            };
+            let table = garble::run(&options).map_err(|e| Failure::check(e.to_string()))?;
+            show(&table, args.json)
+        }
+        Command::GarblePeer(args) => {
+            let options = garble::PeerOptions {
+                connect: args.connect.clone(),
+                peer: args.peer,
+                circuit: args.circuit.clone(),
+                instances: args.instances,
+                threads: args.threads,
+                insecure_plain: args.insecure_plain,
+                data: args.data.clone(),
+            };
+            garble::peer(&options).map_err(|e| Failure::check(e.to_string()))
         }
     }
 }

@@ -5,7 +5,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod circuits;
 pub mod deepsecure;
+pub mod garble;
 pub mod machine;
 pub mod pair;
 pub mod table;
