@@ -167,6 +167,27 @@ impl Dataset {
         Self::new(samples, self.labels.clone(), self.classes)
     }
 
+    /// Holds back the last `count` samples. Where neighbours belong together (one speaker's letters), a random
+    /// split would show the network the voices that it is to be judged on.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if either part would be empty.
+    pub fn split_tail(&self, count: usize) -> Result<Split, Error> {
+        if count == 0 || count >= self.len() {
+            return Err(Error::Data(format!(
+                "{count} of {} samples cannot be held back",
+                self.len()
+            )));
+        }
+        let first = self.len() - count;
+        let rows: Vec<usize> = (0..self.len()).collect();
+        let (train, validation) = rows.split_at(first);
+        Ok(Split {
+            train: self.select(train),
+            validation: self.select(validation),
+        })
+    }
+
     /// Splits off a random `fraction` of each class for validation.
     ///
     /// # Errors
@@ -255,6 +276,10 @@ mod tests {
             .collect();
         seen.sort_unstable();
         assert_eq!(seen, (0..90).collect::<Vec<_>>());
+        let tail = data.split_tail(7).unwrap();
+        assert_eq!((tail.train.len(), tail.validation.len()), (83, 7));
+        assert_eq!(tail.validation.samples().row(0)[0], 83.0);
+        assert!(data.split_tail(0).is_err() && data.split_tail(90).is_err());
         let again = data.split(0.2, 5).unwrap();
         assert_eq!(again.validation.samples(), split.validation.samples());
         assert_ne!(

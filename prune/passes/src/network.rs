@@ -19,6 +19,7 @@ use crate::rng::Rng;
 
 pub(crate) use activation::sigmoid;
 pub use conv::Conv;
+pub use graph::described;
 pub use pass::{Gradient, Mode, RangePenalty};
 pub use pool::Pool;
 

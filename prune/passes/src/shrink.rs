@@ -1,7 +1,7 @@
 //! The whole chain under one budget: the cheapest network found that loses no more accuracy than allowed.
 //!
 //! Two ways are tried, with and without projection; on each, units go, then weights, then bits, then again
-//! weights under the short formats. Every step is accepted only if the validation accuracy stays above the
+//! weights under the short formats; a longer training ends it. Every step is accepted only if the validation accuracy stays above the
 //! budget's floor for that stage and the cost model says that it is cheaper. What is found is kept on disk, so
 //! an interrupted search goes on where it was.
 
@@ -24,9 +24,8 @@ use memo::Memo;
 use way::{Candidate, Way};
 
 /// Shares of the budget that may be used up at the end of each stage.
-const AFTER_PROJECTION: f64 = 0.4;
-const AFTER_PRUNING: f64 = 0.6;
-const AFTER_NARROWING: f64 = 0.8;
+const AFTER_PROJECTION: f64 = 0.5;
+const AFTER_PRUNING: f64 = 0.75;
 
 /// How to shrink.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,7 +56,7 @@ impl Default for Options {
             units: true,
             weights: true,
             value_bits: vec![16, 14, 12, 10],
-            weight_bits: vec![8, 6, 5, 4, 3, 2],
+            weight_bits: vec![12, 8, 6, 5, 4, 3, 2],
             retrain: TrainOptions {
                 epochs: 5,
                 batch: 128,

@@ -7,6 +7,7 @@
 )]
 
 mod it {
+    mod demo;
     mod gradients;
     mod graph;
     mod projection;

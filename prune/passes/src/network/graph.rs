@@ -71,6 +71,17 @@ impl Network {
     }
 }
 
+/// A graph with the class names and, where the input is the same, the preprocessing of the one it was made
+/// from.
+#[must_use]
+pub fn described(mut graph: Graph, source: &Graph) -> Graph {
+    graph.classes.clone_from(&source.classes);
+    if graph.input_shape() == source.input_shape() {
+        graph.preprocess.clone_from(&source.preprocess);
+    }
+    graph
+}
+
 /// The layer of an op; none for constants, which are folded.
 fn layer(op: &Op) -> Result<Option<Layer>, Error> {
     Ok(Some(match op {

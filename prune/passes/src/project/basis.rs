@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
+/// First bytes of a projection file.
+const MAGIC: &[u8] = b"privet-projection-1\n";
+
 /// Orthonormal columns `U`, `[features, rank]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Basis {
@@ -28,6 +31,51 @@ impl Basis {
             }
         }
         Ok(Self { vectors })
+    }
+
+    /// As a file: magic, features, rank, then the matrix row by row, little-endian.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        for extent in [self.features(), self.rank()] {
+            bytes.extend((extent as u64).to_le_bytes());
+        }
+        bytes.extend(self.vectors.iter().flat_map(|v| v.to_le_bytes()));
+        bytes
+    }
+
+    /// From a file.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if it is none, is truncated, or as [`Basis::new`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let refuse = |what: &str| Error::Data(format!("projection file: {what}"));
+        let rest = bytes
+            .strip_prefix(MAGIC)
+            .ok_or_else(|| refuse("it is none"))?;
+        let (extents, values) = rest
+            .split_at_checked(16)
+            .ok_or_else(|| refuse("it is truncated"))?;
+        let extent = |part: &[u8]| {
+            let number = part.try_into().map(u64::from_le_bytes).ok();
+            number.and_then(|n| usize::try_from(n).ok())
+        };
+        let (features, rank) = extents.split_at(8);
+        let (Some(features), Some(rank)) = (extent(features), extent(rank)) else {
+            return Err(refuse("its extents are too large"));
+        };
+        // Nothing is believed: the bytes that are there decide.
+        let expected = features.checked_mul(rank).and_then(|n| n.checked_mul(4));
+        if expected != Some(values.len()) || rank == 0 || rank > features {
+            return Err(refuse(&format!(
+                "{features} x {rank} values do not fit its length"
+            )));
+        }
+        let values = values
+            .chunks_exact(4)
+            .filter_map(|v| v.try_into().ok().map(f32::from_le_bytes))
+            .collect();
+        Self::new(Array2::from_shape_vec((features, rank), values)?)
     }
 
     /// The columns, `[features, rank]`.

@@ -3,19 +3,21 @@
 use serde::{Deserialize, Serialize};
 
 use super::memo::Memo;
-use super::{AFTER_NARROWING, AFTER_PRUNING, Options, weight};
+use super::{AFTER_PRUNING, Options, weight};
 use crate::data::Split;
 use crate::error::Error;
 use crate::network::Network;
 use crate::prune::{self, Granularity, Scope};
 use crate::report::{CostModel, Listener, Measure, PassReport};
-use crate::train::Options as TrainOptions;
 use crate::train::qat::{Formats, Widths};
+use crate::train::{Options as TrainOptions, train};
 use crate::widths;
 
 /// What a step keeps of the multiplications at first; it becomes gentler when that is too much.
 const FIRST_RATIO: f64 = 0.5;
 const LAST_RATIO: f64 = 0.85;
+/// The last training is so many times as long as that behind a step.
+const POLISHING: usize = 4;
 
 /// A network on its way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,13 +71,50 @@ impl Way<'_> {
             return Ok(None);
         };
         if self.options.weights {
-            at = self.tighten(at, Granularity::Weights, 1.0, [0.8, 1.0], listener)?;
-            // The masters of the weights end the search rounded.
-            if let Some(formats) = &at.formats {
-                at.network = formats.round_weights(&at.network);
-            }
+            at = self.tighten(at, Granularity::Weights, 1.0, [0.75, 0.9], listener)?;
         }
-        Ok(Some(at))
+        Ok(Some(self.polish(at, listener)?))
+    }
+
+    /// Trains the network found for longer and rounds its weights for good.
+    fn polish(&mut self, at: Candidate, listener: &mut Listener<'_>) -> Result<Candidate, Error> {
+        let Some(formats) = at.formats.clone() else {
+            return Ok(at);
+        };
+        let retrain = TrainOptions {
+            formats: Some(formats.clone()),
+            epochs: POLISHING * self.options.retrain.epochs,
+            ..self.options.retrain.clone()
+        };
+        let [from, to] = [self.place(0.9), self.place(1.0)];
+        let name = format!("{}-polish", self.name);
+        let polished: Candidate = self.memo.run(&name, &(&at, &retrain), || {
+            listener.stage("training to the end".to_owned(), from, to)?;
+            let mut network = at.network.clone();
+            let validation = Some(&self.split.validation);
+            train(
+                &mut network,
+                &self.split.train,
+                validation,
+                &retrain,
+                &mut |e| listener.epoch(e, retrain.epochs),
+            )?;
+            listener.check()?;
+            let network = formats.round_weights(&network);
+            let validation = &self.split.validation;
+            let measure = Measure::of(&network, validation, Some(&formats), self.model)?;
+            Ok(Candidate {
+                network,
+                formats: Some(formats.clone()),
+                measure,
+            })
+        })?;
+        self.steps.push(PassReport {
+            pass: "training to the end".to_owned(),
+            before: at.measure,
+            after: polished.measure,
+        });
+        Ok(polished)
     }
 
     /// The share of the budget that a stage may use up, as an accuracy.
@@ -166,25 +205,31 @@ impl Way<'_> {
         listener: &mut Listener<'_>,
     ) -> Result<Option<Candidate>, Error> {
         let mut best: Option<Candidate> = None;
-        let mut chosen = (self.options.value_bits.first().copied(), None);
-        let weight_first = chosen.0;
+        let Some(widest) = self.options.value_bits.first().copied() else {
+            return Ok(None);
+        };
+        let mut chosen = None;
+        let mut failures = 0;
         for weights in self.options.weight_bits.clone() {
-            if let Some(found) = self.try_widths(at, weight_first, weights, &best, 0.6, listener)? {
-                chosen.1 = Some(weights);
-                best = Some(found);
-            } else if best.is_some() {
+            match self.try_widths(at, [widest, weights], best.as_ref(), 0.6, listener)? {
+                Some(found) => {
+                    (chosen, best, failures) = (Some(weights), Some(found), 0);
+                }
+                None => failures += 1,
+            }
+            // One failure may be chance.
+            if best.is_some() && failures == 2 {
                 break;
             }
         }
-        let Some(weights) = chosen.1 else {
+        let Some(weights) = chosen else {
             return Ok(None);
         };
         for values in self.options.value_bits.clone().into_iter().skip(1) {
-            let Some(found) = self.try_widths(at, Some(values), weights, &best, 0.7, listener)?
-            else {
-                break;
-            };
-            best = Some(found);
+            match self.try_widths(at, [values, weights], best.as_ref(), 0.7, listener)? {
+                Some(found) => best = Some(found),
+                None => break,
+            }
         }
         Ok(best)
     }
@@ -192,15 +237,11 @@ impl Way<'_> {
     fn try_widths(
         &mut self,
         at: &Candidate,
-        values: Option<u32>,
-        weights: u32,
-        best: &Option<Candidate>,
+        [values, weights]: [u32; 2],
+        best: Option<&Candidate>,
         part: f64,
         listener: &mut Listener<'_>,
     ) -> Result<Option<Candidate>, Error> {
-        let Some(values) = values else {
-            return Ok(None);
-        };
         let options = widths::Options {
             widths: Widths {
                 values,
@@ -235,10 +276,9 @@ impl Way<'_> {
         let Some((candidate, report)) = found else {
             return Ok(None);
         };
-        let cheaper = best
-            .as_ref()
-            .is_none_or(|b| weight(&candidate.measure.cost) < weight(&b.measure.cost));
-        if candidate.measure.accuracy < self.wanted(AFTER_NARROWING) || !cheaper {
+        let cheaper =
+            best.is_none_or(|b| weight(&candidate.measure.cost) < weight(&b.measure.cost));
+        if candidate.measure.accuracy < self.wanted(1.0) || !cheaper {
             return Ok(None);
         }
         self.steps.push(report);

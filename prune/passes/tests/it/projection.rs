@@ -118,6 +118,16 @@ fn the_canonical_basis_depends_on_the_projection_alone() {
     let (a, b) = (basis.canonical(), turned.canonical());
     assert!(near(a.vectors(), b.vectors()));
     assert!(near(&a.projection(), &basis.projection()));
+    let bytes = a.to_bytes();
+    assert_eq!(Basis::from_bytes(&bytes).unwrap(), a);
+    for length in [0, 10, 25, 36, bytes.len() - 1] {
+        assert!(Basis::from_bytes(&bytes[..length]).is_err(), "{length}");
+    }
+    for at in [3, 21, 27, 29, 43] {
+        let mut bad = bytes.clone();
+        bad[at] ^= 0xff;
+        assert!(Basis::from_bytes(&bad).is_err(), "{at}");
+    }
     assert!(Basis::new(a.vectors().mapv(|v| v * 1.01)).is_err());
     assert!(Basis::new(a.vectors().mapv(|_| f32::NAN)).is_err());
 }
