@@ -27,8 +27,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::eval::{mask, signed};
 
-/// Index bits: 64 pieces.
-const INDEX_BITS: u32 = 6;
 /// Most fraction bits: beyond them 64 pieces are what limits the error.
 pub const MAX_FRAC: u32 = 16;
 
@@ -39,6 +37,24 @@ pub enum Function {
     Sigmoid,
     /// `tanh x`.
     Tanh,
+}
+
+/// Which of the two tables of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Precision {
+    /// Few ANDs: 64 pieces, errors below 1.82 units of the last place at 16 bits.
+    Few,
+    /// Errors of about one unit of the last place; 128 pieces for tanh.
+    Fine,
+}
+
+/// What a table is made from.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    function: Function,
+    bits: u32,
+    frac: u32,
+    precision: Precision,
 }
 
 /// How the slope products are laid out.
@@ -78,14 +94,27 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table, made once per process and widths.
+    /// The table with few ANDs, made once per process and widths.
     ///
     /// # Errors
     ///
     /// [`Error::Parameter`] unless `frac` is in 2..=16 and below `bits`, and `bits` at most 64.
     pub fn new(function: Function, bits: u32, frac: u32) -> Result<Arc<Self>, Error> {
-        static TABLES: Mutex<BTreeMap<(Function, u32, u32), Arc<Table>>> =
-            Mutex::new(BTreeMap::new());
+        Self::with_precision(function, bits, frac, Precision::Few)
+    }
+
+    /// The table of a precision, made once per process and widths.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::new`].
+    pub fn with_precision(
+        function: Function,
+        bits: u32,
+        frac: u32,
+        precision: Precision,
+    ) -> Result<Arc<Self>, Error> {
+        static TABLES: Mutex<BTreeMap<Key, Arc<Table>>> = Mutex::new(BTreeMap::new());
         if !(2..=MAX_FRAC).contains(&frac) || frac >= bits || bits > 64 {
             let reason = format!("{frac} fraction bits in {bits} bits");
             return Err(Error::Parameter {
@@ -95,8 +124,13 @@ impl Table {
         }
         let mut tables = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
         let table = tables
-            .entry((function, bits, frac))
-            .or_insert_with(|| Arc::new(fit::table(function, bits, frac)));
+            .entry(Key {
+                function,
+                bits,
+                frac,
+                precision,
+            })
+            .or_insert_with(|| Arc::new(fit::table(function, bits, frac, precision)));
         Ok(Arc::clone(table))
     }
 
@@ -191,11 +225,13 @@ impl Function {
         }
     }
 
-    /// Input from which on the function is constant for the tables' purposes: `2^domain_bits`.
-    pub(crate) fn domain_bits(self) -> u32 {
-        match self {
-            Self::Sigmoid => 3,
-            Self::Tanh => 2,
+    /// Input from which on the function is constant for a table's purposes: `2^domain_bits`. At 4,
+    /// tanh is 2^−10.5 below 1.
+    pub(crate) fn domain_bits(self, frac: u32, precision: Precision) -> u32 {
+        match (self, precision) {
+            (Self::Tanh, Precision::Fine) if frac > 11 => 3,
+            (Self::Tanh, _) => 2,
+            (Self::Sigmoid, _) => 3,
         }
     }
 }

@@ -3,8 +3,10 @@
 //! A [`BlockSpec`] is a value that can be sent and hashed; both parties get the same netlist from
 //! it. [`standard`] lists the blocks whose counts are committed and may not grow.
 
+mod committed;
 mod meaning;
 mod name;
+mod ports;
 mod size;
 mod standard;
 
@@ -13,8 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+pub use committed::committed_names;
 pub use standard::{budget, by_name, standard};
 
+use crate::activation::{Function, Precision};
+use crate::cordic::Cordic;
 use crate::error::Error;
 use crate::eval::signed;
 use crate::generate::{self, Div, DivConst, Dot, Mul, MulConst, Share, Sum};
@@ -77,6 +82,14 @@ pub enum BlockSpec {
     Sigmoid { bits: u32, frac: u32 },
     /// `y = tanh(x)` by its table ([`crate::activation`]).
     Tanh { bits: u32, frac: u32 },
+    /// `y = sigmoid(x)` or `tanh(x)` by the finer table ([`Precision::Fine`]).
+    Fine {
+        function: Function,
+        bits: u32,
+        frac: u32,
+    },
+    /// `y` = tanh, sigmoid or exp of `x` by CORDIC ([`crate::cordic`]).
+    Cordic(Cordic),
     /// `y` = bits of the product `a·b` ([`generate::mul`]).
     Mul(Mul),
     /// `y = constant·a` ([`generate::mul_const`]).
@@ -105,7 +118,8 @@ pub enum BlockSpec {
 pub const MAX_ANDS: u64 = 1 << 24;
 
 impl BlockSpec {
-    /// The block's netlist, made once per process.
+    /// The block's netlist, made once per process: the one that Yosys made from the Verilog source
+    /// where it is committed and not larger, else the generator's.
     ///
     /// # Errors
     ///
@@ -120,7 +134,11 @@ impl BlockSpec {
             return Ok(netlist);
         }
         // Made outside of the lock: two threads may make the same one, and the first stays.
-        let made = Arc::new(self.generate()?);
+        let made = match self.committed()? {
+            Some(netlist) => netlist,
+            None => self.generate()?,
+        };
+        let made = Arc::new(made);
         let mut map = NETLISTS.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(
             map.get_or_insert_default().entry(*self).or_insert(made),
@@ -169,6 +187,12 @@ impl BlockSpec {
             Self::AvgPool { cells, division } => generate::avg_pool(cells, division),
             Self::Sigmoid { bits, frac } => generate::sigmoid(bits, frac),
             Self::Tanh { bits, frac } => generate::tanh(bits, frac),
+            Self::Fine {
+                function,
+                bits,
+                frac,
+            } => generate::tabulated(function, bits, frac, Precision::Fine),
+            Self::Cordic(spec) => generate::cordic(spec),
             Self::Mul(spec) => generate::mul(spec),
             Self::MulConst(spec) => generate::mul_const(spec),
             Self::Div(spec) => generate::div(spec),
@@ -183,10 +207,15 @@ impl BlockSpec {
         }
     }
 
-    /// True where the block's result is specified; only divisions are not everywhere.
+    /// True where the block's result is specified; divisions and CORDIC are not
+    /// everywhere.
     #[must_use]
     pub fn is_defined(&self, inputs: &[u64]) -> bool {
         match (*self, inputs) {
+            (Self::Cordic(spec), &[x]) => {
+                let (lo, hi) = spec.domain();
+                (lo..=hi).contains(&signed(x, spec.bits))
+            }
             (Self::Div(spec), &[a, b]) => {
                 spec.is_defined(signed(a, spec.bits), signed(b, spec.bits))
             }

@@ -6,6 +6,7 @@
 
 mod activation;
 mod arithmetic;
+mod cordic;
 mod divide;
 mod dot;
 mod modular;
@@ -16,8 +17,9 @@ mod select;
 mod shallow;
 mod share;
 
-pub use activation::{sigmoid, tanh};
+pub use activation::{sigmoid, tabulated, tanh};
 pub use arithmetic::{abs, add, cmp, cmp_unsigned, eq, neg, sub};
+pub use cordic::cordic;
 pub use divide::{DivConst, MAX_DIVISOR, avg_pool, div_const};
 pub use dot::{Dot, Sum, dot, dot_standalone, mat_vec, sum};
 pub use modular::{modular_clip, modular_max_pool};

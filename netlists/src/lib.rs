@@ -20,6 +20,7 @@ pub mod builder;
 pub mod catalogue;
 pub mod columns;
 pub mod compact;
+pub mod cordic;
 pub mod dot;
 pub mod error;
 pub mod eval;

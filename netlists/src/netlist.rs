@@ -89,6 +89,18 @@ impl Netlist {
         Ok(self)
     }
 
+    /// Gives the netlist other ports over the same bits, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the bits of a direction differ in number, [`Error::PortName`] as
+    /// [`Netlist::with_port_names`].
+    pub fn with_ports(mut self, inputs: Vec<Port>, outputs: Vec<Port>) -> Result<Self, Error> {
+        replace(&mut self.inputs, inputs, "input bits")?;
+        replace(&mut self.outputs, outputs, "output bits")?;
+        Ok(self)
+    }
+
     /// Input ports, in order.
     #[must_use]
     pub fn inputs(&self) -> &[Port] {
@@ -223,4 +235,18 @@ fn rename(ports: &mut [Port], names: &[&str], what: &'static str) -> Result<(), 
         port.name = (*name).to_owned();
     }
     check_ports(ports, what)
+}
+
+fn replace(ports: &mut Vec<Port>, others: Vec<Port>, what: &'static str) -> Result<(), Error> {
+    check_ports(&others, what)?;
+    let (expected, got) = (total_bits(ports), total_bits(&others));
+    if expected != got {
+        return Err(Error::Shape {
+            what,
+            expected,
+            got,
+        });
+    }
+    *ports = others;
+    Ok(())
 }

@@ -13,8 +13,14 @@ mod bristol;
 #[path = "it/catalogue.rs"]
 mod catalogue;
 #[cfg(test)]
+#[path = "it/cordic.rs"]
+mod cordic;
+#[cfg(test)]
 #[path = "it/formats.rs"]
 mod formats;
 #[cfg(test)]
 #[path = "it/inputs.rs"]
 mod inputs;
+#[cfg(test)]
+#[path = "it/readme.rs"]
+mod readme;

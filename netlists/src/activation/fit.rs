@@ -6,13 +6,17 @@
     reason = "numbers below 2^40 between f64 and i64; positions run over the piece that was tabulated"
 )]
 
-use crate::activation::{Function, INDEX_BITS, Layout, Piece, Table};
+use crate::activation::{Function, Layout, Piece, Precision, Table};
 
 /// Fits all pieces.
-pub(super) fn table(function: Function, bits: u32, frac: u32) -> Table {
-    let magnitude = (bits - 1).min(function.domain_bits() + frac);
-    let index = INDEX_BITS.min(magnitude);
-    let mut layout = layout(function, frac, magnitude - index);
+pub(super) fn table(function: Function, bits: u32, frac: u32, precision: Precision) -> Table {
+    let magnitude = (bits - 1).min(function.domain_bits(frac, precision) + frac);
+    let pieces = match (function, precision) {
+        (Function::Tanh, Precision::Fine) => 7,
+        (Function::Tanh, Precision::Few) | (Function::Sigmoid, _) => 6,
+    };
+    let index = pieces.min(magnitude);
+    let mut layout = layout(function, frac, magnitude - index, precision);
     layout.drop = layout.drop.min(magnitude - index);
     let mut table = Table {
         function,
@@ -23,14 +27,17 @@ pub(super) fn table(function: Function, bits: u32, frac: u32) -> Table {
         layout,
         pieces: Vec::new(),
     };
-    table.pieces = (0..1i64 << index).map(|i| piece(&table, i)).collect();
+    table.pieces = (0..1i64 << index)
+        .map(|i| piece(&table, i, precision))
+        .collect();
     table
 }
 
 /// Layouts found by trying all with few ANDs, for 16 bits; else two places more of a slope than
 /// positions in a piece, and four guard bits.
-fn layout(function: Function, frac: u32, position: u32) -> Layout {
+fn layout(function: Function, frac: u32, position: u32, precision: Precision) -> Layout {
     let (drop, guard, cut) = match (function, frac, position) {
+        _ if precision == Precision::Fine => (0, position + 2, position.saturating_sub(3)),
         (Function::Sigmoid, 12, 9) => (0, 10, 8),
         (Function::Sigmoid, 11, 8) => (2, 8, 5),
         (Function::Sigmoid, 10, 7) => (2, 6, 3),
@@ -81,13 +88,18 @@ fn targets(table: &Table, index: i64) -> Targets {
 }
 
 /// The slope and offset with the smallest greatest error.
-fn piece(table: &Table, index: i64) -> Piece {
+fn piece(table: &Table, index: i64, precision: Precision) -> Piece {
     let layout = table.layout;
     let targets = targets(table, index);
     let count = targets.positive.len();
     let rise = targets.negative[count - 1] + 1.0 - targets.positive[0];
     let secant = rise / count as f64 * (1i64 << (layout.guard + layout.drop)) as f64;
     let nearest = 2 * (secant / 2.0).floor() as i64 + 1;
+    // The last piece leans towards the values beyond it.
+    let reach = match (precision, targets.beyond) {
+        (Precision::Fine, Some(_)) => 2.0,
+        (Precision::Few | Precision::Fine, _) => 0.8,
+    };
     let mut best = (
         f64::INFINITY,
         Piece {
@@ -102,7 +114,7 @@ fn piece(table: &Table, index: i64) -> Piece {
         let rows: Vec<i64> = (0..count as i64)
             .map(|tau| layout.rows(digits, tau >> layout.drop, table.position_bits()))
             .collect();
-        for offset in offsets(&targets, &rows, layout) {
+        for offset in offsets(&targets, &rows, layout, reach) {
             let error = greatest_error(table, &targets, &rows, offset, best.0);
             if error < best.0 {
                 best = (error, Piece { digits, offset });
@@ -123,8 +135,13 @@ fn digits(slope: i64, count: u32) -> Option<u64> {
         .then(|| ((limit - slope) / 2).cast_unsigned())
 }
 
-/// Offsets within 0.8 of a unit around the middle of what the rows leave.
-fn offsets(targets: &Targets, rows: &[i64], layout: Layout) -> std::ops::RangeInclusive<i64> {
+/// Offsets within `reach` units around the middle of what the rows leave.
+fn offsets(
+    targets: &Targets,
+    rows: &[i64],
+    layout: Layout,
+    reach: f64,
+) -> std::ops::RangeInclusive<i64> {
     let scale = (1i64 << layout.places()) as f64;
     let left = targets.positive.iter().zip(&targets.negative).zip(rows);
     let left = left.map(|((p, n), &row)| (p + n) / 2.0 - row as f64 / scale);
@@ -132,7 +149,7 @@ fn offsets(targets: &Targets, rows: &[i64], layout: Layout) -> std::ops::RangeIn
         (l.min(v), h.max(v))
     });
     let middle = (low + high) / 2.0 + 0.5;
-    ((middle - 0.8) * scale).floor() as i64..=((middle + 0.8) * scale) as i64 + 1
+    ((middle - reach) * scale).floor() as i64..=((middle + reach) * scale) as i64 + 1
 }
 
 /// Greatest error over the piece in units of the result; infinite if the result leaves its range,

@@ -1,6 +1,6 @@
 //! The meaning of each block on one unsigned integer per port.
 
-use crate::activation::{Function, Table};
+use crate::activation::{Function, Precision, Table};
 use crate::catalogue::BlockSpec;
 use crate::error::Error;
 use crate::eval::{signed, unsigned};
@@ -118,8 +118,21 @@ impl BlockSpec {
                 let sum: i128 = values.into_iter().map(i128::from).sum();
                 one(meaning::div_const_wide(sum, divisor), out_bits)
             }
-            Self::Sigmoid { bits, frac } => table(Function::Sigmoid, bits, frac, ports),
-            Self::Tanh { bits, frac } => table(Function::Tanh, bits, frac, ports),
+            Self::Sigmoid { bits, frac } => {
+                table(Function::Sigmoid, bits, frac, Precision::Few, ports)
+            }
+            Self::Tanh { bits, frac } => table(Function::Tanh, bits, frac, Precision::Few, ports),
+            Self::Fine {
+                function,
+                bits,
+                frac,
+            } => table(function, bits, frac, Precision::Fine, ports),
+            Self::Cordic(spec) => {
+                spec.check()?;
+                let [x] = ports.signed(spec.bits)?;
+                let (lo, hi) = spec.domain();
+                one(spec.apply(x.clamp(lo, hi)), spec.bits)
+            }
             Self::Mul(spec) => {
                 let [a, b] = ports.signed(spec.bits)?;
                 one(meaning::mul(a, b, spec), spec.out_bits)
@@ -246,10 +259,14 @@ fn sum(spec: Sum, ports: Ports<'_>) -> Result<Vec<u64>, Error> {
     }
 }
 
-fn table(function: Function, bits: u32, frac: u32, ports: Ports<'_>) -> Result<Vec<u64>, Error> {
+fn table(
+    function: Function,
+    bits: u32,
+    frac: u32,
+    precision: Precision,
+    ports: Ports<'_>,
+) -> Result<Vec<u64>, Error> {
     let [x] = ports.signed(bits)?;
-    Ok(vec![unsigned(
-        Table::new(function, bits, frac)?.apply(x),
-        bits,
-    )])
+    let table = Table::with_precision(function, bits, frac, precision)?;
+    Ok(vec![unsigned(table.apply(x), bits)])
 }

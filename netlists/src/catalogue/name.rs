@@ -1,6 +1,7 @@
 //! Names of blocks.
 
 use crate::catalogue::BlockSpec;
+use crate::cordic::{Cordic, Curve, Range};
 use crate::generate::{Div, DivConst, Dot, Mul, MulConst, Share, Sum};
 
 impl BlockSpec {
@@ -71,6 +72,30 @@ impl BlockSpec {
             }
             Self::Sigmoid { bits, frac } => format!("sigmoid{bits}_f{frac}"),
             Self::Tanh { bits, frac } => format!("tanh{bits}_f{frac}"),
+            Self::Fine {
+                function,
+                bits,
+                frac,
+            } => {
+                format!("{}{bits}_f{frac}_fine", function.name())
+            }
+            Self::Cordic(Cordic {
+                curve,
+                range,
+                bits,
+                frac,
+            }) => {
+                let curve = match curve {
+                    Curve::Tanh => "tanh",
+                    Curve::Sigmoid => "sigmoid",
+                    Curve::Exp => "exp",
+                };
+                let range = match range {
+                    Range::Literal => "literal",
+                    Range::Full => "full",
+                };
+                format!("cordic_{curve}{bits}_f{frac}_{range}")
+            }
             Self::Mul(Mul {
                 bits,
                 shift,

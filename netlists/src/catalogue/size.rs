@@ -45,6 +45,8 @@ impl BlockSpec {
             | Self::DivConst(_)
             | Self::Sigmoid { .. }
             | Self::Tanh { .. }
+            | Self::Fine { .. }
+            | Self::Cordic(_)
             | Self::Mul(_)
             | Self::MulConst(_)
             | Self::Div(_)

@@ -1,19 +1,28 @@
 //! The standard blocks and their AND budgets.
 
+use crate::activation::Function;
 use crate::catalogue::BlockSpec;
+use crate::cordic::{Cordic, Curve, Range};
 use crate::generate::{Div, DivConst, Dot, Mul, MulConst, Share, Sum};
 
-/// Counts of every standard block at its first making, one `name ands` a line. They may shrink.
+/// One standard block a line: its name, and the generator's ANDs and other gates. The ANDs may
+/// shrink.
 const BUDGETS: &str = include_str!("budgets.txt");
 
 /// The AND budget of a standard block, `None` for any other.
 #[must_use]
 pub fn budget(spec: &BlockSpec) -> Option<u64> {
+    generated(spec).map(|(ands, _)| ands)
+}
+
+/// The generator's ANDs and other gates for a standard block.
+pub(super) fn generated(spec: &BlockSpec) -> Option<(u64, u64)> {
     let name = spec.name();
     let line = BUDGETS
         .lines()
         .find_map(|line| line.strip_prefix(&name)?.strip_prefix(' '))?;
-    line.trim().parse().ok()
+    let (ands, others) = line.split_once(' ')?;
+    Some((ands.parse().ok()?, others.parse().ok()?))
 }
 
 /// The standard block of that name.
@@ -223,6 +232,13 @@ fn activations() -> Vec<BlockSpec> {
     for (bits, frac) in [(8, 5), (16, 12), (16, 11), (16, 10), (32, 12)] {
         blocks.push(BlockSpec::Sigmoid { bits, frac });
         blocks.push(BlockSpec::Tanh { bits, frac });
+        for function in [Function::Sigmoid, Function::Tanh] {
+            blocks.push(BlockSpec::Fine {
+                function,
+                bits,
+                frac,
+            });
+        }
         let half = 1i64 << (frac + 2);
         if frac + 3 < bits {
             blocks.push(BlockSpec::Clamp {
@@ -230,6 +246,16 @@ fn activations() -> Vec<BlockSpec> {
                 lo: -half,
                 hi: half - 1,
             });
+        }
+    }
+    for range in [Range::Literal, Range::Full] {
+        for curve in [Curve::Tanh, Curve::Sigmoid, Curve::Exp] {
+            blocks.push(BlockSpec::Cordic(Cordic {
+                curve,
+                range,
+                bits: 16,
+                frac: 12,
+            }));
         }
     }
     blocks

@@ -1,6 +1,6 @@
 //! Sigmoid and tanh by tables of 64 pieces.
 
-use crate::activation::{Function, Table};
+use crate::activation::{Function, Precision, Table};
 use crate::builder::{Bit, Builder};
 use crate::columns::Columns;
 use crate::error::Error;
@@ -13,7 +13,7 @@ use crate::netlist::Netlist;
 ///
 /// As [`Table::new`].
 pub fn sigmoid(bits: u32, frac: u32) -> Result<Netlist, Error> {
-    tabulated(Function::Sigmoid, bits, frac)
+    tabulated(Function::Sigmoid, bits, frac, Precision::Few)
 }
 
 /// `y = tanh(x)`, both of `bits` bits with `frac` behind the point, exactly [`Table::apply`]; the
@@ -23,11 +23,21 @@ pub fn sigmoid(bits: u32, frac: u32) -> Result<Netlist, Error> {
 ///
 /// As [`Table::new`].
 pub fn tanh(bits: u32, frac: u32) -> Result<Netlist, Error> {
-    tabulated(Function::Tanh, bits, frac)
+    tabulated(Function::Tanh, bits, frac, Precision::Few)
 }
 
-fn tabulated(function: Function, bits: u32, frac: u32) -> Result<Netlist, Error> {
-    let table = Table::new(function, bits, frac)?;
+/// `y` = the function of either table ([`Table::with_precision`]).
+///
+/// # Errors
+///
+/// As [`Table::new`].
+pub fn tabulated(
+    function: Function,
+    bits: u32,
+    frac: u32,
+    precision: Precision,
+) -> Result<Netlist, Error> {
+    let table = Table::with_precision(function, bits, frac, precision)?;
     let mut builder = Builder::new();
     let x = builder.input("x", bits);
     let y = builder.tabulated(&x, &table);

@@ -66,16 +66,28 @@ impl Builder {
         let zero = vec![Bit::FALSE; wide.len()];
         let dividend = self.add(&flipped, &zero, sign);
         // Of the dividend a·2^frac, steps - frac bits are not yet in the first remainder.
-        let steps = spec.bits - 1;
-        let split = (steps - spec.frac) as usize;
+        let split = (spec.bits - 1 - spec.frac) as usize;
         let (low, high) = dividend.split_at(split.min(dividend.len()));
-        let mut remainder = Self::resize(high, spec.bits);
-        let mut quotient = Vec::with_capacity(spec.bits as usize);
         let zeros = std::iter::repeat_n(Bit::FALSE, spec.frac as usize);
-        for bit in low.iter().rev().copied().chain(zeros) {
+        let bits = low.iter().rev().copied().chain(zeros);
+        self.non_restoring(Self::resize(high, spec.bits), bits, b, sign)
+    }
+
+    /// The quotient of `remainder·2^n + bits` by `|b|`, n the number of bits, most significant
+    /// first; `remainder` in `[−|b|, |b|)` and as wide as b; `sign` is b's. n + 1 bits.
+    pub(super) fn non_restoring(
+        &mut self,
+        remainder: Vec<Bit>,
+        bits: impl Iterator<Item = Bit>,
+        b: &[Bit],
+        sign: Bit,
+    ) -> Vec<Bit> {
+        let mut remainder = remainder;
+        let mut quotient = Vec::new();
+        for bit in bits {
             let negative = remainder.last().copied().unwrap_or(Bit::FALSE);
             quotient.push(!negative);
-            // Subtract b where the signs of R and b agree, once R was negated along with a.
+            // Subtract b where the signs of R and b agree.
             let subtract = !self.xor(negative, sign);
             let row = self.xor_bit(b, subtract);
             let mut twice = vec![bit];

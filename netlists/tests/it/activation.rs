@@ -1,6 +1,6 @@
 //! Sigmoid and tanh: netlist against meaning on every input, error and budget.
 
-use privet_netlists::activation::{Function, Table};
+use privet_netlists::activation::{Function, Precision, Table};
 use privet_netlists::{eval, generate, meaning};
 
 /// Greatest error in units of the last place over every 16-bit input, clamped to the domain.
@@ -36,6 +36,42 @@ fn sixteen_bits_are_within_error_and_budget() {
             Function::Tanh => generate::tanh(16, frac).unwrap(),
         };
         println!("{function:?} {frac}: {got:.3} ulp, {:?}", netlist.counts());
+        assert!(got <= error, "{function:?} {frac}: {got}");
+        assert!(
+            netlist.counts().ands <= budget,
+            "{function:?} {frac}: {:?}",
+            netlist.counts()
+        );
+        let rows: Vec<[u64; 1]> = (0..65536).map(|x| [x]).collect();
+        for (row, got) in rows.iter().zip(eval::batch(&netlist, &rows).unwrap()) {
+            let expected = table.apply(eval::signed(row[0], 16));
+            assert_eq!(
+                eval::signed(got[0], 16),
+                expected,
+                "{function:?} {frac} {row:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_fine_tables_are_finer() {
+    let cases = [
+        (Function::Sigmoid, 12, 1.1, 130),
+        (Function::Sigmoid, 11, 1.1, 115),
+        (Function::Sigmoid, 10, 1.1, 105),
+        (Function::Tanh, 12, 1.39, 191),
+        (Function::Tanh, 11, 1.1, 180),
+        (Function::Tanh, 10, 1.1, 170),
+    ];
+    for (function, frac, error, budget) in cases {
+        let table = Table::with_precision(function, 16, frac, Precision::Fine).unwrap();
+        let got = greatest_error(&table, frac, function);
+        let netlist = generate::tabulated(function, 16, frac, Precision::Fine).unwrap();
+        println!(
+            "{function:?} {frac} fine: {got:.3} ulp, {:?}",
+            netlist.counts()
+        );
         assert!(got <= error, "{function:?} {frac}: {got}");
         assert!(
             netlist.counts().ands <= budget,
