@@ -3,7 +3,7 @@
 //! - Functionality: the garbler's `store` gets the zero-labels of every instance's outputs, the
 //!   evaluator's the active labels.
 //! - Secure against: a semi-honest party on either side; as [`crate::program`] argues.
-//! - From: [ZRE15] (eprint 2014/756).
+//! - From: ZRE15 (eprint 2014/756).
 //! - Cost: [`Program::table_bytes`] of all instances, garbler → evaluator, one flight; largest volume
 //!   in flight: what the channel buffers. Memory: the blocks of one batch.
 //!

@@ -2,7 +2,7 @@
 //!
 //! - Functionality: the active label of every output, and nothing else.
 //! - Secure against: it receives only; a semi-honest garbler learns nothing from it.
-//! - From: [ZRE15] (eprint 2014/756). Differs: see [`crate::program`] for bits known to one party.
+//! - From: ZRE15 (eprint 2014/756). Differs: see [`crate::program`] for bits known to one party.
 //! - Cost: [`Program::table_bytes`] received; 2 hashes for an AND.
 
 use std::fmt;

@@ -3,7 +3,7 @@
 //! - Functionality: for each gate of each instance, the ciphertexts from which the evaluator gets
 //!   the active label of the gate's value.
 //! - Secure against: a semi-honest evaluator; computational, under the hash of `privet-prim`.
-//! - From: [ZRE15] (eprint 2014/756). Differs: see [`crate::program`] for bits known to one party.
+//! - From: ZRE15 (eprint 2014/756). Differs: see [`crate::program`] for bits known to one party.
 //! - Cost: [`Program::table_bytes`], one message, garbler → evaluator; 4 hashes for an AND.
 
 use std::fmt;

@@ -4,7 +4,7 @@
 //!   active labels and the tables become active labels.
 //! - Secure against: a semi-honest evaluator; computational, 128 bits under [`Tccr`], one tweak for
 //!   each half of each gate of each instance.
-//! - From: [ZRE15] (eprint 2014/756) Fig. 2. Differs: inversions are flips of operands; one
+//! - From: ZRE15 (eprint 2014/756) Fig. 2. Differs: inversions are flips of operands; one
 //!   ciphertext where a bit is known to one party; instances stand side by side in lanes.
 //! - Cost: 2 ciphertexts of 16 bytes for an AND, 1 where a bit is known, 0 for the rest; 4 hashes to
 //!   garble, 2 to evaluate.

@@ -4,7 +4,7 @@
 //! - Secure against: any use in which no index meets more than the two blocks `x, x ⊕ Δ` of one
 //!   label pair; 128 bits in the ideal cipher model, as each key then enciphers two blocks only and
 //!   nothing is lost with the number of calls.
-//! - From: [GKWY20] (eprint 2019/1168) "Better concrete security for half-gates", §7.4, and the
+//! - From: GKWY20 (eprint 2019/1168) "Better concrete security for half-gates", §7.4, and the
 //!   Davies–Meyer form. Differs: the key is the secret of a session (known to both parties, not to
 //!   others) xor the index.
 //! - Cost: one AES key schedule and one AES block for a hash; no message.
