@@ -85,11 +85,7 @@ pub fn param_counts(op: &Op, output: &Tensor) -> Result<(usize, usize), OpError>
 /// The first rule that is broken.
 pub fn check_params(op: &Op, params: Option<&Params>, output: &Tensor) -> Result<(), OpError> {
     let (weights, biases) = param_counts(op, output)?;
-    let weight_bits = match op {
-        Op::Linear(op) => op.weight_bits,
-        Op::Conv(op) => op.weight_bits,
-        _ => rule::MIN_WEIGHT_BITS,
-    };
+    let weight_bits = op.weight_bits().unwrap_or(rule::MIN_WEIGHT_BITS);
     let params = match params {
         None if biases == 0 => return Ok(()),
         None => return Err(OpError::Params("are missing")),

@@ -138,7 +138,16 @@ impl<'a> Observer<'a> {
                     .product::<u128>();
                 x.saturating_add(1u128 << shift).saturating_mul(cells)
             }
-            _ => x,
+            Op::Trunc { .. }
+            | Op::Relu
+            | Op::Clip { .. }
+            | Op::Table(_)
+            | Op::MaxPool(_)
+            | Op::Resize
+            | Op::Concat { .. }
+            | Op::Reshape
+            | Op::Transpose { .. }
+            | Op::Pad { .. } => x,
         }
     }
 

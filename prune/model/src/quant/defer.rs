@@ -188,18 +188,18 @@ impl Walk<'_> {
             let Some(reader) = self.reader(id) else {
                 return true;
             };
-            match &reader.op {
-                FoldedOp::AvgPool { .. } => return false,
-                FoldedOp::Add => {
-                    let top = |&&i: &&ValueId| {
-                        let operand = get(decisions, i);
-                        operand.kept && operand.above == get(decisions, reader.output).above
-                    };
-                    if reader.inputs.iter().find(top) != Some(&id) {
-                        return false;
-                    }
-                }
-                _ => {}
+            if matches!(reader.op, FoldedOp::AvgPool { .. }) {
+                return false;
+            }
+            // One operand of a sum brings the constant, one that is not raised.
+            let above = get(decisions, reader.output).above;
+            let brings = |&&i: &&ValueId| {
+                let operand = get(decisions, i);
+                operand.kept && operand.above == above
+            };
+            if matches!(reader.op, FoldedOp::Add) && reader.inputs.iter().find(brings) != Some(&id)
+            {
+                return false;
             }
             id = reader.output;
         }

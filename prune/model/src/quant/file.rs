@@ -230,14 +230,9 @@ impl Layout {
             .tensor(node.output)
             .ok_or(FileError::Damaged("a result does not exist"))?;
         let (weights, biases) = ops::param_counts(&node.op, output).map_err(size)?;
-        let weight_bits = match &node.op {
-            Op::Linear(op) => op.weight_bits,
-            Op::Conv(op) => op.weight_bits,
-            _ => 0,
-        };
         Ok(Self {
             weights,
-            weight_bytes: weight_bits.div_ceil(8) as usize,
+            weight_bytes: node.op.weight_bits().unwrap_or(0).div_ceil(8) as usize,
             biases,
             bias_bytes: bias_bytes(output),
         })

@@ -124,10 +124,12 @@ pub(super) fn proven(model: &Model, input: Interval) -> Needs {
 /// Sums of an average pool, differences of a max-pool.
 fn inner_need(graph: &Graph, node: &Node, operands: &[Interval]) -> Option<Interval> {
     let x = *operands.first()?;
-    match &node.op {
-        Op::MaxPool(_) => Some(x.differences()),
-        Op::AvgPool { .. } => Some(rounded_sum(graph, node, x)),
-        _ => None,
+    if matches!(node.op, Op::MaxPool(_)) {
+        Some(x.differences())
+    } else if matches!(node.op, Op::AvgPool { .. }) {
+        Some(rounded_sum(graph, node, x))
+    } else {
+        None
     }
 }
 

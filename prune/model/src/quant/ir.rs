@@ -128,6 +128,20 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// Width of the weights, where the op has any.
+    #[must_use]
+    pub const fn weight_bits(&self) -> Option<u32> {
+        if let Self::Linear(Linear { weight_bits, .. }) | Self::Conv(Conv { weight_bits, .. }) =
+            self
+        {
+            Some(*weight_bits)
+        } else {
+            None
+        }
+    }
+}
+
 /// A fully connected layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Linear {

@@ -150,4 +150,80 @@ mod tests {
             }
         }
     }
+
+    /// Answers of the vector of that name.
+    fn answers(name: &str) -> Vec<Vec<i64>> {
+        let vectors = vectors();
+        let vector = vectors.iter().find(|v| v.name == name).expect(name);
+        vector.cases.iter().map(|c| c.logits.clone()).collect()
+    }
+
+    #[test]
+    fn truncations_by_hand() {
+        // floor((x + r) / 16), r = 0, 0, 8, 8.
+        let expected = [
+            [-1, 0, 0, 0],
+            [0, -1, -1, -1],
+            [-2, 0, 1, 1],
+            [1, -2, -2, 2048],
+            [-2048, -2048, 2048, 2047],
+        ];
+        let name = "truncation is floor, rounding is a constant";
+        assert_eq!(answers(name), expected);
+    }
+
+    #[test]
+    fn averages_by_hand() {
+        let ties = answers("average, ties and negative sums");
+        // floor((s + 3) / 6) over three cells, floor((s + 1 + 2) / 4) over the last two.
+        let expected = [
+            (-7, [-1, -1]),
+            (-4, [-1, -1]),
+            (-3, [0, 0]),
+            (2, [0, 1]),
+            (3, [1, 1]),
+            (8, [1, 2]),
+        ];
+        for (sum, means) in expected {
+            let case = usize::try_from(sum + 7).expect("from -7 on");
+            assert_eq!(ties[case], means, "{sum}");
+        }
+        // Sums 127, 128 = -128, 508 = -4, -512 = 0, -129 = 127, 126 mod 2^8.
+        let wrapped = answers("average, the sum wraps");
+        assert_eq!(wrapped.concat(), [32, -32, -1, 0, 32, 32]);
+    }
+
+    #[test]
+    fn wrapping_choices_by_hand() {
+        use privet_ring::Ring;
+        let ring = Ring::new(8).expect("a ring");
+        let max = |a, b| {
+            let mut sketch = Sketch::new(&[1, 1, 2], 8, 0);
+            let input = sketch.input();
+            let pool = crate::quant::ir::Pool {
+                window: crate::quant::ir::Window::new([1, 2]),
+            };
+            let op = crate::quant::ir::Op::MaxPool(pool);
+            sketch.push(op, None, &[input], (&[1, 1, 1], 8, 0));
+            let model = sketch.finish("max of two");
+            let found = model.evaluate(&[a, b]).expect("two values").logits[0];
+            assert_eq!(reference::evaluate(&model, &[a, b]), [found]);
+            assert!(ring.contains(found));
+            found
+        };
+        assert_eq!([max(3, -4), max(-4, 3), max(63, -64)], [3, 3, 63]);
+        // |a - b| = 128 and more: b + ReLU(a - b mod 2^8) follows the wrap.
+        assert_eq!([max(64, -64), max(-64, 64)], [-64, 64]);
+        assert_eq!([max(127, -128), max(-128, 127)], [-128, -128]);
+        let clipped = |z: i64| {
+            let mut sketch = Sketch::new(&[1], 8, 0);
+            let input = sketch.input();
+            sketch.keep(crate::quant::ir::Op::Clip { lo: -100, hi: 100 }, &[input]);
+            let model = sketch.finish("clip");
+            model.evaluate(&[z]).expect("one value").logits[0]
+        };
+        assert_eq!([27, 0, -3, -27].map(clipped), [27, 0, -3, -27]);
+        // 28 + 100 wraps: the maximum with -100 is -100; and -100 - 100 wraps to 56.
+        assert_eq!([28, 127, -100, -101].map(clipped), [100; 4]);
+    }
 }

@@ -56,13 +56,13 @@ impl Job<'_> {
         if !(2..=62).contains(&bits) {
             return fail("bits", format!("{bits} is outside 2..=62"));
         }
-        match self.options.frac {
-            Frac::Bits(frac) if frac >= bits => fail(
-                "frac",
-                format!("{frac} leaves no bit of {bits} for the sign"),
-            ),
-            _ => Ok(()),
+        if let Frac::Bits(frac) = self.options.frac
+            && frac >= bits
+        {
+            let what = format!("{frac} leaves no bit of {bits} for the sign");
+            return fail("frac", what);
         }
+        Ok(())
     }
 
     /// The largest number of fraction bits that fits.

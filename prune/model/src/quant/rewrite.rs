@@ -33,10 +33,12 @@ fn swap(model: &mut Model, needs: &mut Needs, margin: u32, at: usize) -> Option<
     };
     let source = *graph.nodes.get(at)?.inputs.first()?;
     let source_maker = graph.nodes.get(maker(source)?)?;
-    let rectified: Vec<TensorId> = match source_maker.op {
-        Op::Relu => vec![source],
-        Op::Concat { .. } if only_reader(source) => source_maker.inputs.clone(),
-        _ => return None,
+    let rectified: Vec<TensorId> = if source_maker.op == Op::Relu {
+        vec![source]
+    } else if matches!(source_maker.op, Op::Concat { .. }) && only_reader(source) {
+        source_maker.inputs.clone()
+    } else {
+        return None;
     };
     let mut relus = Vec::with_capacity(rectified.len());
     let mut values: Option<Interval> = None;

@@ -104,10 +104,10 @@ fn absurd_sizes_are_refused_before_they_are_allocated() {
     };
     good.validate(&Limits::default()).unwrap();
     refuse("product overflows", &|g| {
-        g.tensors[0].shape = vec![usize::MAX, 2, 2]
+        g.tensors[0].shape = vec![usize::MAX, 2, 2];
     });
     refuse("too many elements", &|g| {
-        g.tensors[0].shape = vec![1 << 20, 1 << 10, 1]
+        g.tensors[0].shape = vec![1 << 20, 1 << 10, 1];
     });
     refuse("empty", &|g| g.tensors[0].shape = vec![0, 1, 1]);
     refuse("no axes", &|g| g.tensors[0].shape = vec![]);
@@ -137,19 +137,19 @@ fn absurd_sizes_are_refused_before_they_are_allocated() {
     refuse("uneven groups", &|g| conv(g, &|c| c.groups = 3));
     refuse("no stride", &|g| conv(g, &|c| c.window.strides = [0, 0]));
     refuse("kernel", &|g| {
-        conv(g, &|c| c.window.kernel = [usize::MAX; 2])
+        conv(g, &|c| c.window.kernel = [usize::MAX; 2]);
     });
     refuse("no kernel", &|g| conv(g, &|c| c.window.kernel = [0, 0]));
     refuse("padding", &|g| {
-        conv(g, &|c| c.window.pads_before = [usize::MAX; 2])
+        conv(g, &|c| c.window.pads_before = [usize::MAX; 2]);
     });
     refuse("dilation", &|g| {
-        conv(g, &|c| c.window.dilations = [usize::MAX; 2])
+        conv(g, &|c| c.window.dilations = [usize::MAX; 2]);
     });
     refuse("weights' width", &|g| conv(g, &|c| c.weight_bits = 33));
     refuse("no weights", &|g| conv(g, &|c| c.weight_bits = 0));
     refuse("weights' scale", &|g| {
-        conv(g, &|c| c.weight_frac = u32::MAX)
+        conv(g, &|c| c.weight_frac = u32::MAX);
     });
     let tight = |limits: Limits| assert!(good.validate(&limits).is_err(), "{limits:?}");
     tight(Limits {
@@ -193,10 +193,10 @@ fn parameters_must_fit() {
     });
     refuse("bias", &|m| m.params[0].as_mut().unwrap().bias.push(0));
     refuse("weight too wide", &|m| {
-        m.params[0].as_mut().unwrap().weights[0] = i32::MAX
+        m.params[0].as_mut().unwrap().weights[0] = i32::MAX;
     });
     refuse("bias too wide", &|m| {
-        m.params[0].as_mut().unwrap().bias[0] = i64::MAX
+        m.params[0].as_mut().unwrap().bias[0] = i64::MAX;
     });
     refuse("where none belong", &|m| m.params[1] = m.params[0].clone());
     assert!(good.evaluate(&[0; 71]).is_err());

@@ -119,6 +119,16 @@ fn pool(window: Window, input: [usize; 2], rounding: Rounding) -> Pool {
     Pool { window, output }
 }
 
+fn weight_frac(op: &ir::Op) -> Option<u32> {
+    if let ir::Op::Linear(ir::Linear { weight_frac, .. })
+    | ir::Op::Conv(ir::Conv { weight_frac, .. }) = op
+    {
+        Some(*weight_frac)
+    } else {
+        None
+    }
+}
+
 /// Quantises finely, compares with the floats, and returns the network.
 fn agrees(graph: &Graph, options: &QuantOptions, tolerance: f64) -> ir::Model {
     let mut stream = Stream(99);
@@ -381,11 +391,7 @@ fn short_weights_by_layer() {
         };
         let model = agrees(&graph, &options, 0.5);
         let widths: Vec<(u32, u32)> = (model.graph.nodes.iter())
-            .filter_map(|n| match &n.op {
-                ir::Op::Linear(op) => Some((op.weight_bits, op.weight_frac)),
-                ir::Op::Conv(op) => Some((op.weight_bits, op.weight_frac)),
-                _ => None,
-            })
+            .filter_map(|n| Some((n.op.weight_bits()?, weight_frac(&n.op)?)))
             .collect();
         assert!(widths.iter().all(|w| w.0 <= 9), "{widths:?}");
         assert!(

@@ -33,15 +33,15 @@ pub(super) fn weight_frac(node: &FoldedNode<'_>, spec: &Spec<'_>) -> Result<u32,
 /// Bits of the widest weight at that scale.
 fn widest(op: &FoldedOp<'_>, frac: u32) -> u32 {
     let bits = |w: f64| quantise_value(w, frac).map_or(u32::MAX, |w| bits_of(w.into(), w.into()));
-    match op {
-        FoldedOp::Linear(weighted) | FoldedOp::Conv { weighted, .. } => {
-            let rows = (0..weighted.outputs()).map(|o| weighted.row(o).map(bits).max());
-            rows.flatten().max().unwrap_or(MIN_WEIGHT_BITS)
-        }
-        FoldedOp::Scale(affine) => affine.scale.iter().copied().map(bits).max().unwrap_or(0),
-        _ => 0,
-    }
-    .max(MIN_WEIGHT_BITS)
+    let widest = if let FoldedOp::Scale(affine) = op {
+        affine.scale.iter().copied().map(bits).max()
+    } else if let FoldedOp::Linear(weighted) | FoldedOp::Conv { weighted, .. } = op {
+        let rows = (0..weighted.outputs()).map(|o| weighted.row(o).map(bits).max());
+        rows.flatten().max()
+    } else {
+        None
+    };
+    widest.unwrap_or(0).max(MIN_WEIGHT_BITS)
 }
 
 fn too_wide(node: &FoldedNode<'_>, limit: u32, frac: u32) -> QuantError {
@@ -89,38 +89,38 @@ impl Build<'_> {
             ring,
             frac: maker.bias_frac,
         };
-        match &node.op {
-            FoldedOp::Linear(weighted) => {
-                let op = Op::Linear(Linear {
-                    inputs: weighted.taps,
-                    outputs: weighted.outputs(),
-                    weight_bits: bits,
-                    weight_frac,
-                });
-                let params = maker.params(weighted)?;
-                Ok(self.push(node.name, op, Some(params), &[input], made))
-            }
-            FoldedOp::Conv {
-                weighted,
-                shape,
-                window,
-            } => {
-                let op = Op::Conv(Conv {
-                    in_channels: shape.in_channels,
-                    out_channels: shape.out_channels,
-                    groups: shape.groups,
-                    window: window.clone(),
-                    weight_bits: bits,
-                    weight_frac,
-                });
-                let params = maker.params(weighted)?;
-                Ok(self.push(node.name, op, Some(params), &[input], made))
-            }
-            FoldedOp::Scale(affine) => self.depthwise(&maker, affine, bits, input, made),
-            _ => Err(QuantError::Inconsistent {
+        let (op, weighted) = if let FoldedOp::Linear(weighted) = &node.op {
+            let op = Op::Linear(Linear {
+                inputs: weighted.taps,
+                outputs: weighted.outputs(),
+                weight_bits: bits,
+                weight_frac,
+            });
+            (op, weighted)
+        } else if let FoldedOp::Conv {
+            weighted,
+            shape,
+            window,
+        } = &node.op
+        {
+            let op = Op::Conv(Conv {
+                in_channels: shape.in_channels,
+                out_channels: shape.out_channels,
+                groups: shape.groups,
+                window: window.clone(),
+                weight_bits: bits,
+                weight_frac,
+            });
+            (op, weighted)
+        } else if let FoldedOp::Scale(affine) = &node.op {
+            return self.depthwise(&maker, affine, bits, input, made);
+        } else {
+            return Err(QuantError::Inconsistent {
                 layer: node.name.to_owned(),
-            }),
-        }
+            });
+        };
+        let params = maker.params(weighted)?;
+        Ok(self.push(node.name, op, Some(params), &[input], made))
     }
 
     /// A scaling by channel or element as a 1 x 1 convolution with one channel per group.

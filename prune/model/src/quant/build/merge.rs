@@ -28,9 +28,10 @@ impl Build<'_> {
             ring,
             frac,
         };
-        let op = match &node.op {
-            FoldedOp::Concat { axis } => Op::Concat { axis: *axis },
-            _ => Op::Add,
+        let op = if let FoldedOp::Concat { axis } = &node.op {
+            Op::Concat { axis: *axis }
+        } else {
+            Op::Add
         };
         Ok(self.push(node.name, op, None, &operands, made))
     }

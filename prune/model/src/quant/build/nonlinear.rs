@@ -12,12 +12,14 @@ impl Build<'_> {
     /// Ring and scale stay as they are.
     pub(super) fn keep_type(&mut self, node: &FoldedNode<'_>) -> Result<TensorId, QuantError> {
         let input = self.operand(node, 0)?;
-        let op = match &node.op {
-            FoldedOp::Relu => Op::Relu,
-            FoldedOp::Transpose { perm } => Op::Transpose {
+        let op = if let FoldedOp::Transpose { perm } = &node.op {
+            Op::Transpose {
                 perm: perm.to_vec(),
-            },
-            _ => Op::Reshape,
+            }
+        } else if matches!(node.op, FoldedOp::Relu) {
+            Op::Relu
+        } else {
+            Op::Reshape
         };
         let made = self.result_like(node, input);
         Ok(self.push(node.name, op, None, &[input], made))
@@ -33,39 +35,38 @@ impl Build<'_> {
         self.pools += 1;
         let shape = self.folded.shape(node.output);
         let name = value_name(self.folded, node.output);
-        match &node.op {
-            FoldedOp::AvgPool {
-                window,
-                count_padding,
-            } => {
-                let frac = self.at(input).map_or(0, |t| t.frac_bits);
-                let op = Op::AvgPool {
-                    pool: Pool {
-                        window: window.clone(),
-                    },
-                    count_padding: *count_padding,
-                    shift: frac.saturating_sub(self.spec.frac),
-                };
-                let made = self.stored_as(name, shape);
-                Ok(self.push(node.name, op, None, &[input], made))
-            }
-            FoldedOp::MaxPool(pool) => {
-                let op = Op::MaxPool(Pool {
-                    window: pool.window.clone(),
-                });
-                let made = Made {
-                    name,
-                    shape,
-                    ring: self.at(input).map_or(self.stored, |t| t.ring),
-                    frac: self.at(input).map_or(0, |t| t.frac_bits),
-                };
-                let output = self.push(node.name, op, None, &[input], made);
-                Ok(self.resize(node.name, output, native))
-            }
-            _ => Err(QuantError::Inconsistent {
-                layer: node.name.to_owned(),
-            }),
+        let (ring, frac) = (self.at(input)).map_or((native, 0), |t| (t.ring, t.frac_bits));
+        if let FoldedOp::AvgPool {
+            window,
+            count_padding,
+        } = &node.op
+        {
+            let op = Op::AvgPool {
+                pool: Pool {
+                    window: window.clone(),
+                },
+                count_padding: *count_padding,
+                shift: frac.saturating_sub(self.spec.frac),
+            };
+            let made = self.stored_as(name, shape);
+            return Ok(self.push(node.name, op, None, &[input], made));
         }
+        let FoldedOp::MaxPool(pool) = &node.op else {
+            return Err(QuantError::Inconsistent {
+                layer: node.name.to_owned(),
+            });
+        };
+        let op = Op::MaxPool(Pool {
+            window: pool.window.clone(),
+        });
+        let made = Made {
+            name,
+            shape,
+            ring,
+            frac,
+        };
+        let output = self.push(node.name, op, None, &[input], made);
+        Ok(self.resize(node.name, output, native))
     }
 
     /// Adds constants at the scale of stored values.

@@ -16,14 +16,15 @@ pub(super) fn fold(folded: &mut Folded<'_>) {
 
 /// Height and width padded, `[before, after]`, where that is all the node does.
 fn zeros_around(folded: &Folded<'_>, index: usize) -> Option<[[usize; 2]; 2]> {
-    match folded.nodes.get(index)?.op {
-        FoldedOp::Pad {
-            before: &[0, top, left],
-            after: &[0, bottom, right],
-            value: 0.0,
-        } => Some([[top, left], [bottom, right]]),
-        _ => None,
-    }
+    let FoldedOp::Pad {
+        before: &[0, top, left],
+        after: &[0, bottom, right],
+        value: 0.0,
+    } = folded.nodes.get(index)?.op
+    else {
+        return None;
+    };
+    Some([[top, left], [bottom, right]])
 }
 
 /// True if the node is gone.
@@ -58,16 +59,18 @@ fn take_up(folded: &mut Folded<'_>, index: usize) -> bool {
         }
     }
     for (&reader, wider) in readers.iter().zip(windows) {
-        match folded.nodes.get_mut(reader).map(|n| &mut n.op) {
-            Some(FoldedOp::Conv { window, .. }) => *window = wider,
-            Some(FoldedOp::AvgPool {
-                window,
-                count_padding,
-            }) => {
-                *window = wider;
-                *count_padding = true;
-            }
-            _ => {}
+        let Some(node) = folded.nodes.get_mut(reader) else {
+            continue;
+        };
+        if let FoldedOp::Conv { window, .. } = &mut node.op {
+            *window = wider;
+        } else if let FoldedOp::AvgPool {
+            window,
+            count_padding,
+        } = &mut node.op
+        {
+            *window = wider;
+            *count_padding = true;
         }
     }
     folded.bypass(index);
@@ -81,15 +84,15 @@ fn widened(
     input: [usize; 2],
     output: &[usize],
 ) -> Option<Window> {
-    let (window, pool) = match op {
-        FoldedOp::Conv { window, .. } => (window, false),
+    let (window, pool) = if let FoldedOp::Conv { window, .. } = op {
+        (window, false)
+    } else if let FoldedOp::AvgPool { window, .. } = op
         // Cells of the pool's own padding are not counted, these are.
-        FoldedOp::AvgPool { window, .. }
-            if window.pads_before == [0, 0] && window.pads_after == [0, 0] =>
-        {
-            (window, true)
-        }
-        _ => return None,
+        && [window.pads_before, window.pads_after] == [[0, 0]; 2]
+    {
+        (window, true)
+    } else {
+        return None;
     };
     let plus =
         |a: [usize; 2], b: [usize; 2]| [a[0].saturating_add(b[0]), a[1].saturating_add(b[1])];

@@ -146,7 +146,7 @@ fn element(
         }
         Op::MaxPool(pool) => {
             let rows = covered(&pool.window, x, at);
-            let best = rows.iter().map(|row| knock_out(row, x.bits())).collect();
+            let best: Vec<i128> = rows.iter().map(|row| knock_out(row, x.bits())).collect();
             knock_out(&best, x.bits())
         }
         Op::AvgPool {
@@ -278,7 +278,7 @@ fn counted(window: &Window, x: &Value<'_>, at: &[usize], padding: bool) -> u32 {
 }
 
 /// Neighbours in pairs, an odd last one carried, again until one is left.
-fn knock_out(cells: &Vec<i128>, bits: u32) -> i128 {
+fn knock_out(cells: &[i128], bits: u32) -> i128 {
     if cells.len() == 1 {
         return cells[0];
     }
