@@ -72,6 +72,9 @@ pub enum ImportError {
         /// Name of the signal.
         signal: String,
     },
+    /// A bit that the source leaves undefined: outside of a vector, or never given a value.
+    #[error("a bit that is read is undefined (x): outside of its vector, or never given a value")]
+    Undefined,
     /// A signal that several things drive.
     #[error("signal {signal:?} has more than one driver")]
     ManyDrivers {
@@ -108,8 +111,7 @@ pub struct Words {
 }
 
 /// Reads the module `top` (or the only module) of a Yosys JSON netlist. Ports keep the order of the
-/// source; those named in `words` are split. An undefined bit (`x`) is read as 0: any value is
-/// right there.
+/// source; those named in `words` are split.
 ///
 /// ```
 /// let json = r#"{"modules": {"both": {

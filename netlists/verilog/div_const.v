@@ -77,7 +77,8 @@ module div_const #(
   wire signed [HIGH-1:0] high = IN > S ? a >> S : a[IN-1];
   wire half_bit = S == 0 ? 1'b0 : a[S > IN ? IN-1 : S > 0 ? S-1 : 0];
   wire signed [SUM-1:0] extended = high;
-  wire [SUM:0] rounded = {extended, 1'b1} + {HALF[SUM-1:0], half_bit};
+  wire [SUM-1:0] half = HALF;
+  wire [SUM:0] rounded = {extended, 1'b1} + {half, half_bit};
   wire signed [SUM-1:0] sum = rounded[SUM:1];
   generate
     if (ODD == 1) begin : power

@@ -6,9 +6,10 @@
 // number after its sign bit was flipped once more. What this leaves out depends on the weights and the widths only
 // (-2^(A-1) for each row, +1 for each flipped row): the owner of the weights adds it to the first acc.
 //
-// A column takes for one term after the other the bits of its rows and the carries that the column below made of that
-// term, then the bit of acc: whoever evaluates term by term keeps few wires.
-module dot #(
+// A column takes the bits of its rows term by term and the carries of the column below evenly between them, so that a
+// carry comes about where the term is that made it: whoever evaluates term by term keeps few wires. acc comes last.
+module dot_rows #(
+    parameter ACC = 1,
     parameter M = 8,
     parameter A = 16,
     parameter B = 16,
@@ -24,55 +25,99 @@ module dot #(
     lowest = c < A ? 0 : c - A + 1;
   endfunction
   function integer rows(input integer c);
-    rows = (c < B ? c : B - 1) < lowest(c) ? 0 : (c < B ? c : B - 1) - lowest(c) + 1;
+    rows = c > A + B - 2 ? 0 : (c < B ? c : B - 1) - (c < A ? 0 : c - A + 1) + 1;
   endfunction
-  // Carries that came into column c after t terms: those of the full adders of the column below.
-  function integer carries(input integer c, input integer t);
+  // Carries into column c: half of what the column below holds.
+  function integer carries(input integer c);
     integer k;
     begin
       carries = 0;
-      for (k = 0; k < c; k = k + 1) carries = (t * rows(k) + carries - 1) / 2;
-    end
-  endfunction
-  // All carries into column c: a column with an even number of bits ends with a half adder.
-  function integer all_carries(input integer c);
-    integer k;
-    begin
-      all_carries = 0;
-      for (k = 0; k < c; k = k + 1) all_carries = (1 + M * rows(k) + all_carries) / 2;
+      for (k = 0; k < c; k = k + 1)
+        carries = (ACC + carries + (k > A + B - 2 ? 0 : M * ((k < B ? k : B - 1) - (k < A ? 0 : k - A + 1) + 1))) / 2;
     end
   endfunction
 
   localparam STRIDE = M * B + 2;
   wire [(L+1)*STRIDE-1:0] carry;
-  genvar c, j, i;
+  genvar c, p;
   generate
     for (c = 0; c < L; c = c + 1) begin : col
       localparam LOW = lowest(c);
       localparam ROWS = rows(c);
-      localparam IN = all_carries(c);
-      localparam K = 1 + M * ROWS + IN;
-      wire [K-1:0] x;
-      for (j = 0; j < M; j = j + 1) begin : term
-        localparam BEFORE = carries(c, j);
-        localparam AFTER = carries(c, j + 1);
-        localparam FIRST = j * ROWS + BEFORE;
-        for (i = LOW; i < LOW + ROWS; i = i + 1) begin : row
-          if (c - i == A - 1) assign x[FIRST+i-LOW] = ~(a[j*A+c-i] ^ w[j*B+i]);
-          else assign x[FIRST+i-LOW] = a[j*A+c-i] ^ w[j*B+i];
+      localparam IN = carries(c);
+      // Rows and carries; position p holds a carry where p * IN / N steps.
+      localparam N = M * ROWS + IN;
+      localparam K = ACC + N;
+      wire [K:0] x;
+      for (p = 0; p < N; p = p + 1) begin : place
+        localparam CARRY = p * IN / N;
+        localparam ROW = p - CARRY;
+        if ((p + 1) * IN / N > CARRY) assign x[p] = carry[c*STRIDE+CARRY];
+        else begin : row
+          localparam J = ROW / ROWS;
+          localparam I = LOW + ROW % ROWS;
+          assign x[p] = a[J*A+c-I] ^ w[J*B+I] ^ (c - I == A - 1);
         end
-        if (AFTER > BEFORE) assign x[FIRST+ROWS+:AFTER-BEFORE] = carry[c*STRIDE+BEFORE+:AFTER-BEFORE];
       end
-      localparam SEEN = carries(c, M);
-      assign x[M*ROWS+SEEN] = acc[c];
-      if (IN > SEEN) assign x[K-1-:IN-SEEN] = carry[c*STRIDE+SEEN+:IN-SEEN];
-      column #(
-          .K(K)
-      ) adders (
-          .x(x),
-          .sum(y[c]),
-          .carry(carry[(c+1)*STRIDE+:K/2+1])
-      );
+      if (ACC == 1) assign x[N] = acc[c];
+      if (K == 0) assign y[c] = 1'b0;
+      else
+        column #(
+            .K(K)
+        ) adders (
+            .x(x[K-1:0]),
+            .sum(y[c]),
+            .carry(carry[(c+1)*STRIDE+:K/2+1])
+        );
     end
   endgenerate
+endmodule
+
+module dot #(
+    parameter M = 8,
+    parameter A = 16,
+    parameter B = 16,
+    parameter L = 29
+) (
+    input  [M*A-1:0] a,
+    input  [M*B-1:0] w,
+    input  [L-1:0] acc,
+    output [L-1:0] y
+);
+  dot_rows #(
+      .M(M),
+      .A(A),
+      .B(B),
+      .L(L)
+  ) chunk (
+      .a(a),
+      .w(w),
+      .acc(acc),
+      .y(y)
+  );
+endmodule
+
+// A dot product of one chunk: acc is 0.
+module dot1 #(
+    parameter M = 8,
+    parameter A = 16,
+    parameter B = 16,
+    parameter L = 29
+) (
+    input  [M*A-1:0] a,
+    input  [M*B-1:0] w,
+    output [L-1:0] y
+);
+  dot_rows #(
+      .ACC(0),
+      .M(M),
+      .A(A),
+      .B(B),
+      .L(L)
+  ) chunk (
+      .a(a),
+      .w(w),
+      .acc({L{1'b0}}),
+      .y(y)
+  );
 endmodule

@@ -129,7 +129,7 @@ fn declare<'a>(
     Ok((values, walk))
 }
 
-/// The value of a bit that was reached before: nets all have one, `x` is 0.
+/// The value of a bit that was reached before: nets all have one.
 fn value(bit: &BitVal, values: &HashMap<usize, Bit>) -> Bit {
     match bit {
         BitVal::N(net) => values.get(net).copied().unwrap_or(Bit::FALSE),
@@ -280,7 +280,8 @@ impl Walk<'_> {
     /// The last input port a bit depends on, or `None` for a net not reached yet.
     fn known(&self, bit: &BitVal) -> Result<Option<usize>, ImportError> {
         match *bit {
-            BitVal::S(SpecialBit::_0 | SpecialBit::_1 | SpecialBit::X) => Ok(Some(0)),
+            BitVal::S(SpecialBit::_0 | SpecialBit::_1) => Ok(Some(0)),
+            BitVal::S(SpecialBit::X) => Err(ImportError::Undefined),
             BitVal::S(SpecialBit::Z) => Err(ImportError::Undriven {
                 signal: "a bit at high impedance (z)".to_owned(),
             }),

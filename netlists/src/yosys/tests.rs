@@ -156,6 +156,9 @@ fn unusable_modules_are_refused() {
     );
     assert!(text.contains("connection A"), "{text}");
     assert_eq!(message("", "[8]"), "signal \"held\" has no driver");
+    let undefined = cell("g", "$_AND_", r#""A": [2], "B": ["x"], "Y": [8]"#);
+    assert!(message(&undefined, "[8]").contains("undefined"));
+    assert!(message("", "[\"x\"]").contains("undefined"));
     let twice = [
         cell("g", "$_BUF_", r#""A": [2], "Y": [8]"#),
         cell("h", "$_BUF_", r#""A": [3], "Y": [8]"#),
