@@ -1,6 +1,7 @@
 //! Bulk throughput of one lane and the time of a round trip, both parties on this machine.
 //!
-//! `cargo bench -p privet-net` measures; with `-- --test` each case runs once, small.
+//! `cargo bench -p privet-net` measures; with `-- --test` each case runs once, small; a name
+//! (`memory`, `plain`, `tls`) restricts it to that transport.
 
 use privet_net::{Allow, Channel, Error, Identity, Listener, Options, Session, connect};
 use std::{thread, time::Instant};
@@ -16,7 +17,16 @@ fn main() -> Result<(), Error> {
         "{:<14}{:>16}{:>16}{:>18}",
         "transport", "one way GB/s", "both ways GB/s", "round trip us"
     );
-    for transport in ["memory", "plain", "tls"] {
+    let all = ["memory", "plain", "tls"];
+    let chosen: Vec<_> = all
+        .into_iter()
+        .filter(|name| std::env::args().any(|a| a == *name))
+        .collect();
+    for transport in if chosen.is_empty() {
+        all.to_vec()
+    } else {
+        chosen
+    } {
         let one = bulk(open(transport)?, bytes, false)?;
         let both = bulk(open(transport)?, bytes / 2, true)?;
         let trip = round_trip(open(transport)?, pings)?;

@@ -328,8 +328,10 @@ impl Channel {
 
     /// Gives the outgoing frame a used buffer when it is about to become a large one.
     fn fresh_buffer(&mut self, len: usize) {
-        if self.out.has_no_buffer() && !Frame::is_small(len) {
-            self.out = Frame::recycled(self.lane.lock().take_buffer());
+        if !Frame::is_small(self.out.len() + len) && !self.out.has_large_buffer() {
+            let mut large = Frame::recycled(self.lane.lock().take_buffer());
+            large.append(self.out.payload());
+            self.out = large;
         }
     }
 

@@ -113,6 +113,14 @@ pub enum ApiMisuse {
         /// The most that is kept.
         limit: u64,
     },
+    /// A lane that the session does not have.
+    #[error("lane {index} of a session with {lanes} lanes")]
+    NoLane {
+        /// The lane asked for.
+        index: usize,
+        /// The lanes there are.
+        lanes: usize,
+    },
     /// The session was used after [`abort`](crate::Channel::abort).
     #[error("the session was aborted on this side: {0}")]
     Aborted(String),

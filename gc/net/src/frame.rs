@@ -119,9 +119,8 @@ impl Frame {
         len <= SMALL
     }
 
-    /// Whether nothing was ever put into this frame.
-    pub(crate) const fn has_no_buffer(&self) -> bool {
-        self.buffer.is_empty()
+    pub(crate) fn has_large_buffer(&self) -> bool {
+        Self::worth_keeping(&self.buffer)
     }
 
     /// Drops the payload and keeps the buffer.

@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
     str::FromStr,
 };
+use zeroize::Zeroizing;
 
 const KEY_FILE: &str = "key.pem";
 const CERTIFICATE_FILE: &str = "certificate.pem";
@@ -134,13 +135,13 @@ fn paths(dir: &Path) -> (PathBuf, PathBuf) {
 }
 
 /// A new Ed25519 key and its certificate, both as PEM.
-fn new_pems() -> Result<(String, String), IdentityError> {
+fn new_pems() -> Result<(Zeroizing<String>, String), IdentityError> {
     let generate = |e: rcgen::Error| IdentityError::Generate(e.to_string());
     let key = KeyPair::generate_for(&PKCS_ED25519).map_err(generate)?;
     let mut params = CertificateParams::new(vec!["privet".to_owned()]).map_err(generate)?;
     params.distinguished_name.push(DnType::CommonName, "privet");
     let certificate = params.self_signed(&key).map_err(generate)?;
-    Ok((key.serialize_pem(), certificate.pem()))
+    Ok((Zeroizing::new(key.serialize_pem()), certificate.pem()))
 }
 
 fn file_error(path: &Path, error: &io::Error) -> IdentityError {
@@ -180,13 +181,14 @@ fn write_new(path: &Path, content: &str) -> Result<(), IdentityError> {
         .map_err(|e| file_error(path, &e))
 }
 
-fn read_bounded(path: &Path, private: bool) -> Result<String, IdentityError> {
+fn read_bounded(path: &Path, private: bool) -> Result<Zeroizing<String>, IdentityError> {
     let failed = |e: &io::Error| file_error(path, e);
     let file = fs::File::open(path).map_err(|e| failed(&e))?;
     if private {
         refuse_exposed(path, &file)?;
     }
-    let mut text = String::new();
+    // Reserved at once: growing would leave copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(8 * 1024));
     file.take(MAX_FILE)
         .read_to_string(&mut text)
         .map_err(|e| failed(&e))?;

@@ -17,7 +17,7 @@ use std::{
     collections::VecDeque,
     net::{Shutdown, TcpStream},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -62,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) window: u64,
     pub(crate) backlog: u64,
     lanes: Mutex<Vec<Weak<Lane>>>,
+    first_failure: OnceLock<Error>,
 }
 
 impl Shared {
@@ -82,22 +83,26 @@ impl Shared {
             window,
             backlog: options.backlog,
             lanes: Mutex::new(Vec::new()),
+            first_failure: OnceLock::new(),
         }
     }
 
     /// Ends every lane of the session with this error, unless another one came first.
     pub(crate) fn fail(&self, error: &Error) {
-        for lane in self.lanes() {
-            lane.fail(error);
-            lane.shut_socket();
-        }
+        // All lanes know the reason before the first socket closes: the peer's answer to that
+        // would otherwise be another reason for some of them.
+        let first = self.first_failure.get_or_init(|| error.clone());
+        let lanes = self.lanes();
+        lanes.iter().for_each(|lane| lane.fail(first));
+        lanes.iter().for_each(|lane| lane.shut_socket());
     }
 
     /// Ends every lane of the session; those with a socket tell the peer why.
     pub(crate) fn abort(&self, reason: &str, error: &Error) {
+        let first = self.first_failure.get_or_init(|| error.clone());
         for lane in self.lanes() {
             lane.lock().abort.get_or_insert_with(|| reason.into());
-            lane.fail(error);
+            lane.fail(first);
         }
     }
 
@@ -222,7 +227,7 @@ impl Lane {
         self.writer.notify_one();
     }
 
-    pub(crate) fn fail(&self, error: &Error) {
+    fn fail(&self, error: &Error) {
         self.lock().failure.get_or_insert_with(|| error.clone());
         self.owner.notify_one();
         self.writer.notify_one();
@@ -274,6 +279,11 @@ impl Lane {
         }
     }
 
+    /// To be held by a thread of the lane: if it panics, the session ends instead of hanging.
+    pub(crate) fn guard(self: &Arc<Self>) -> ThreadGuard {
+        ThreadGuard(Arc::clone(self))
+    }
+
     pub(crate) fn wait<'a>(
         &self,
         wakes: &Condvar,
@@ -284,6 +294,22 @@ impl Lane {
             .wait_timeout(state, limit)
             .unwrap_or_else(PoisonError::into_inner)
             .0
+    }
+}
+
+/// Ends the session when the thread that holds it panics.
+#[derive(Debug)]
+pub(crate) struct ThreadGuard(Arc<Lane>);
+
+impl Drop for ThreadGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0
+                .shared
+                .fail(&Error::lost("a thread of this side ended unexpectedly"));
+            self.0.writer_done();
+            self.0.reader_done();
+        }
     }
 }
 

@@ -55,6 +55,29 @@ struct Server {
     results: SyncSender<Result<Session, Error>>,
 }
 
+/// A place among the unfinished connections, given back when it is dropped.
+struct Place {
+    server: Arc<Server>,
+    /// How many others there were.
+    number: usize,
+}
+
+impl Place {
+    fn take(server: &Arc<Server>) -> Self {
+        let number = server.handshakes.fetch_add(1, Ordering::Relaxed);
+        Self {
+            server: Arc::clone(server),
+            number,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.server.handshakes.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 #[derive(Debug)]
 struct Gathering {
     peer: Option<crate::Fingerprint>,
@@ -200,24 +223,21 @@ impl Server {
     }
 
     fn start(self: &Arc<Self>, socket: TcpStream, from: SocketAddr) -> Result<(), Error> {
-        if self.handshakes.fetch_add(1, Ordering::Relaxed) >= MAX_HANDSHAKES {
-            self.handshakes.fetch_sub(1, Ordering::Relaxed);
+        let place = Place::take(self);
+        if place.number >= MAX_HANDSHAKES {
             return Err(ApiMisuse::Options("too many unfinished connections".into()).into());
         }
-        let server = Arc::clone(self);
-        let started = spawn("privet-handshake", move || {
-            let outcome = server.serve(socket);
-            server.handshakes.fetch_sub(1, Ordering::Relaxed);
+        spawn("privet-handshake", move || {
+            let outcome = place.server.serve(socket);
+            let server = Arc::clone(&place.server);
+            drop(place);
             match outcome {
                 Ok(Some(session)) => server.hand_over(session),
                 Ok(None) => {}
                 Err(error) => server.report(from, error),
             }
-        });
-        if started.is_err() {
-            self.handshakes.fetch_sub(1, Ordering::Relaxed);
-        }
-        started.map(drop)
+        })
+        .map(drop)
     }
 
     /// Errors that nobody takes are dropped: a flood of them must not hold threads.

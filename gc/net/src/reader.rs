@@ -23,6 +23,7 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Reads until the lane has ended. Never waits for anything but the socket.
 pub(crate) fn run(lane: &Arc<Lane>, mut source: Source, mut assembler: Assembler, dead: Duration) {
+    let _guard = lane.guard();
     let end = read(lane, &mut source, &mut assembler, dead);
     if let Err(error) = end {
         if matches!(error, Error::PeerMisbehaved(_)) {

@@ -145,6 +145,9 @@ trait Side: Send {
     fn ready(&mut self, pending: &mut Outbox) -> Result<(), Error>;
     fn write(&mut self, plain: &[u8], out: &mut Outbox) -> Result<(), Error>;
     fn close(&mut self, out: &mut Outbox) -> Result<(), Error>;
+    /// Changes the keys of this direction, as happens by itself after very many records.
+    #[cfg(test)]
+    fn new_keys(&mut self);
 }
 
 trait Step: Send {
@@ -273,6 +276,14 @@ impl<C: Step> Side for C {
             other => Err(closed(&other)),
         }
     }
+
+    #[cfg(test)]
+    fn new_keys(&mut self) {
+        match self.step(&mut []).state {
+            Ok(ConnectionState::WriteTraffic(traffic)) => traffic.refresh_traffic_keys().unwrap(),
+            other => panic!("not open: {other:?}"),
+        }
+    }
 }
 
 fn dead() -> Error {
@@ -351,5 +362,138 @@ impl Outbox {
             }
         }
         Err(TlsError::Protocol("a record of unknown size".into()).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        identity::Identity,
+        tls::{self, Allow, Pinned},
+    };
+
+    /// Carries bytes between two connections until neither has more to say.
+    struct Pair {
+        ends: [Records; 2],
+        wires: [Vec<u8>; 2],
+        plain: [Vec<u8>; 2],
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let (a, b) = (Identity::generate().unwrap(), Identity::generate().unwrap());
+            let to_b = Pinned::new(Allow::List(vec![b.fingerprint()]));
+            let to_a = Pinned::new(Allow::List(vec![a.fingerprint()]));
+            let client = Records::client(tls::client(&a, &to_b).unwrap());
+            let server = Records::server(tls::server(&b, &to_a).unwrap());
+            let mut pair = Self {
+                ends: [client, server],
+                wires: Default::default(),
+                plain: Default::default(),
+            };
+            for _ in 0..6 {
+                pair.carry(0).unwrap();
+                pair.carry(1).unwrap();
+            }
+            assert!(!pair.ends[0].is_handshaking() && !pair.ends[1].is_handshaking());
+            pair
+        }
+
+        /// Lets one end read what is on its wire, and puts its answer on the other's.
+        fn carry(&mut self, end: usize) -> Result<Progress, ReadError> {
+            let plain = &mut self.plain[end];
+            let mut keep = |bytes: &[u8]| {
+                plain.extend_from_slice(bytes);
+                Ok(())
+            };
+            let result = self.ends[end].read(&mut self.wires[end], &mut keep);
+            let mut out = Outbox::default();
+            self.ends[end].take_pending(&mut out);
+            self.wires[1 - end].extend_from_slice(out.bytes());
+            result.map(|(used, progress)| {
+                self.wires[end].drain(..used);
+                progress
+            })
+        }
+
+        fn send(&mut self, end: usize, bytes: &[u8]) {
+            let mut out = Outbox::default();
+            self.ends[end].write(bytes, &mut out).unwrap();
+            self.wires[1 - end].extend_from_slice(out.bytes());
+        }
+    }
+
+    #[test]
+    fn data_passes_both_ways_and_new_keys_change_nothing() {
+        let mut pair = Pair::new();
+        let data: Vec<u8> = (0..50_000u32).flat_map(u32::to_le_bytes).collect();
+        for round in 0..4 {
+            pair.send(round % 2, &data);
+            pair.send(1 - round % 2, b"short");
+            pair.ends[round % 2].connection.new_keys();
+            pair.send(round % 2, &data);
+            for _ in 0..3 {
+                pair.carry(0).unwrap();
+                pair.carry(1).unwrap();
+            }
+            let [here, there] = [round % 2, 1 - round % 2].map(|i| pair.plain[i].split_off(0));
+            assert!(there == [&data[..], &data[..]].concat(), "round {round}");
+            assert_eq!(here, b"short");
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_and_the_connection_is_over() {
+        let mut pair = Pair::new();
+        pair.send(0, b"attack at dawn");
+        pair.wires[1][10] ^= 1;
+        assert!(matches!(
+            pair.carry(1),
+            Err(ReadError::Tls(rustls::Error::DecryptError))
+        ));
+        assert_eq!(pair.plain[1], b"");
+        assert!(pair.ends[1].write(b"x", &mut Outbox::default()).is_err());
+        assert!(matches!(pair.carry(1), Err(ReadError::Content(_))));
+        // The alert tells the other end.
+        assert!(matches!(
+            pair.carry(0),
+            Err(ReadError::Tls(rustls::Error::AlertReceived(_)))
+        ));
+    }
+
+    #[test]
+    fn a_record_in_pieces_waits_for_its_rest() {
+        let mut pair = Pair::new();
+        pair.send(0, &[7; 1000]);
+        let rest = pair.wires[1].split_off(600);
+        assert_eq!(pair.carry(1).unwrap(), Progress::Open);
+        pair.send(1, b"meanwhile");
+        pair.wires[1].extend(rest);
+        pair.carry(1).unwrap();
+        pair.carry(0).unwrap();
+        assert_eq!(
+            (pair.plain[1].len(), &pair.plain[0][..]),
+            (1000, &b"meanwhile"[..])
+        );
+    }
+
+    #[test]
+    fn a_farewell_is_told_from_a_cut() {
+        let mut pair = Pair::new();
+        let mut out = Outbox::default();
+        pair.ends[0].close(&mut out).unwrap();
+        pair.wires[1].extend_from_slice(out.bytes());
+        assert_eq!(pair.carry(1).unwrap(), Progress::PeerClosed);
+        pair.send(1, b"still open in this direction");
+    }
+
+    #[test]
+    fn whole_records_at_the_front_are_recognised() {
+        assert!(!begins_with_record(&[]));
+        assert!(!begins_with_record(&[23, 3, 3, 0]));
+        assert!(!begins_with_record(&[23, 3, 3, 0, 3, 1, 2]));
+        assert!(begins_with_record(&[23, 3, 3, 0, 3, 1, 2, 3]));
+        assert!(begins_with_record(&[23, 3, 3, 0, 0, 9]));
     }
 }

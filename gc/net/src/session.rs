@@ -3,7 +3,7 @@
 use crate::{
     channel::{Channel, Port},
     connect::{pacer, spawn},
-    error::Error,
+    error::{ApiMisuse, Error},
     identity::Fingerprint,
     lane::{Lane, Shared, WorkCounter},
     link::Pacer,
@@ -71,6 +71,17 @@ impl Session {
     #[must_use]
     pub fn lanes_mut(&mut self) -> &mut [Channel] {
         &mut self.lanes
+    }
+
+    /// Lane `index`, from 0 to [`lane_count`](Self::lane_count) - 1. Lane 0 always exists.
+    ///
+    /// # Errors
+    /// [`ApiMisuse::NoLane`] beyond the last lane.
+    pub fn lane(&mut self, index: usize) -> Result<&mut Channel, Error> {
+        let lanes = self.lanes.len();
+        self.lanes
+            .get_mut(index)
+            .ok_or_else(|| ApiMisuse::NoLane { index, lanes }.into())
     }
 
     /// How many lanes the session has.

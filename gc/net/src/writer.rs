@@ -70,6 +70,7 @@ impl Writer {
 
     /// Sends until the lane has ended.
     pub(crate) fn run(mut self) {
+        let _guard = self.lane.guard();
         loop {
             let job = self.next_job();
             let last = matches!(job, Job::Abort(_) | Job::Close | Job::Leave);

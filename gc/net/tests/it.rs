@@ -8,6 +8,7 @@ mod it {
     mod link;
     mod memory;
     mod parties;
+    mod processes;
     mod replay;
     mod sockets;
 }

@@ -1,6 +1,6 @@
 //! Bytes that no honest peer sends.
 
-use super::parties::{dial, joined, listen, plain, quick, within};
+use super::parties::{SOON, dial, joined, listen, plain, quick, within};
 use privet_net::{Error, IoError, Listener, Options, PeerMisbehaved, Session};
 use std::{
     io::{Read, Write},
@@ -44,9 +44,7 @@ fn garbage_costs_one_connection_and_not_the_listener() {
             let mut socket = TcpStream::connect(listener.local_addr()).unwrap();
             socket.write_all(bytes).unwrap();
             socket.shutdown(std::net::Shutdown::Write).unwrap();
-            let error = within(Duration::from_millis(900), || {
-                listener.accept().unwrap_err()
-            });
+            let error = within(SOON, || listener.accept().unwrap_err());
             assert!(matches!(error, Error::Connection { .. }));
             assert!(!error.to_string().contains('\n'), "{error}");
         }
@@ -65,7 +63,7 @@ fn a_client_that_says_nothing_does_not_block_others() {
         let silent: Vec<_> = (0..5)
             .map(|_| TcpStream::connect(listener.local_addr()).unwrap())
             .collect();
-        let session = within(Duration::from_millis(250), || {
+        let session = within(SOON, || {
             let _client = dial(&listener, &options).unwrap();
             listener.accept().unwrap()
         });
@@ -199,9 +197,7 @@ fn frames_that_break_the_rules_end_the_session_and_say_why() {
     for (bytes, text) in cases {
         let (mut session, mut socket) = session_with_bare_peer();
         socket.write_all(&bytes).unwrap();
-        let error = within(Duration::from_secs(1), || {
-            session.lanes_mut()[0].recv(&mut [0]).unwrap_err()
-        });
+        let error = within(SOON, || session.lanes_mut()[0].recv(&mut [0]).unwrap_err());
         assert!(matches!(error, Error::PeerMisbehaved(_)), "{error}");
         assert!(error.to_string().contains(text), "{error}");
         let mut told = Vec::new();
@@ -210,7 +206,7 @@ fn frames_that_break_the_rules_end_the_session_and_say_why() {
             String::from_utf8_lossy(&told).contains(text),
             "the peer is told why"
         );
-        within(Duration::from_secs(1), || drop(session));
+        within(SOON, || drop(session));
     }
 }
 
@@ -251,7 +247,7 @@ fn a_peer_that_never_reads_does_not_hold_this_side_for_ever() {
             std::thread::sleep(Duration::from_millis(50));
         }
     });
-    let error = within(Duration::from_secs(3), || {
+    let error = within(SOON, || {
         loop {
             if let Err(error) = session.lanes_mut()[0].send(&[0; 200_000]) {
                 break error;
@@ -262,7 +258,7 @@ fn a_peer_that_never_reads_does_not_hold_this_side_for_ever() {
         matches!(error, Error::Io(IoError::Stalled { .. })),
         "{error}"
     );
-    within(Duration::from_secs(1), || drop(session));
+    within(SOON, || drop(session));
     heart.join().unwrap();
 }
 

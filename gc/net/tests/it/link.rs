@@ -45,7 +45,22 @@ fn ping((mut a, mut b): (Session, Session), count: usize) -> f64 {
     })
 }
 
-fn sessions(options: &Options) -> [(Session, Session); 3] {
+/// Measures until the time is in the range, a few times at most: a busy machine makes things late,
+/// but nothing may ever be early.
+fn measure(range: std::ops::Range<f64>, mut once: impl FnMut() -> f64) {
+    let mut last = 0.0;
+    for _ in 0..20 {
+        last = once();
+        assert!(last >= range.start, "{last} s is too early for {range:?}");
+        if last < range.end {
+            return;
+        }
+    }
+    panic!("{last} s is too late for {range:?}");
+}
+
+/// In memory, under TLS, over plain TCP.
+fn sessions(options: &Options, kind: usize) -> (Session, Session) {
     let secure = Options {
         link: options.link,
         lanes: options.lanes,
@@ -56,16 +71,15 @@ fn sessions(options: &Options) -> [(Session, Session); 3] {
         lanes: options.lanes,
         ..plain()
     };
-    let memory = Session::pair_with(options).unwrap();
-    [
-        memory,
-        joined(&secure, &quick_lanes(options.lanes)),
-        joined(&open, &open),
-    ]
+    match kind {
+        0 => Session::pair_with(options).unwrap(),
+        1 => joined(&secure, &without_wish(options.lanes)),
+        _ => joined(&open, &open),
+    }
 }
 
 /// A server without a wish of its own adopts the client's link.
-fn quick_lanes(lanes: usize) -> Options {
+fn without_wish(lanes: usize) -> Options {
     Options { lanes, ..quick() }
 }
 
@@ -77,10 +91,11 @@ fn bandwidth_is_as_asked_for_one_lane_and_for_all_together() {
             lanes,
             ..Options::default()
         };
-        for pair in sessions(&options) {
-            // 5 MB at 200 Mbit/s is 0.2 s, and 2 ms for the way there and back.
-            let seconds = transfer(pair, 5_000_000);
-            assert!((0.2..0.24).contains(&seconds), "{lanes} lanes: {seconds} s");
+        for kind in 0..3 {
+            // 4 MB at 200 Mbit/s is 0.16 s, and 2 ms for the way there and back.
+            measure(0.162..0.175, || {
+                transfer(sessions(&options, kind), 4_000_000)
+            });
         }
     }
 }
@@ -91,9 +106,8 @@ fn a_round_trip_is_as_long_as_asked() {
         link: "1000,10".parse().unwrap(),
         ..Options::default()
     };
-    for pair in sessions(&options) {
-        let seconds = ping(pair, 10);
-        assert!((0.1..0.115).contains(&seconds), "{seconds} s");
+    for kind in 0..3 {
+        measure(0.03..0.032, || ping(sessions(&options, kind), 3));
     }
 }
 
@@ -105,8 +119,7 @@ fn a_long_link_carries_its_full_bandwidth_through_the_smallest_window() {
         ..Options::default()
     };
     // 10 MB at 400 Mbit/s is 0.2 s; a window of 1 MiB alone would allow 10 MB/s: 1 s.
-    let seconds = transfer(Session::pair_with(&options).unwrap(), 10_000_000);
-    assert!((0.3..0.34).contains(&seconds), "{seconds} s");
+    measure(0.3..0.33, || transfer(sessions(&options, 0), 10_000_000));
 }
 
 #[test]
@@ -115,19 +128,20 @@ fn both_directions_have_the_bandwidth_at_once() {
         link: "200,2".parse().unwrap(),
         ..Options::default()
     };
-    let (a, b) = Session::pair_with(&options).unwrap();
-    let start = Instant::now();
     let run = |mut session: Session| {
         let lane = &mut session.lanes_mut()[0];
         lane.send(&vec![1; 2_500_000]).unwrap();
         lane.recv_slice(2_500_000).unwrap();
     };
-    thread::scope(|scope| {
-        scope.spawn(|| run(a));
-        run(b);
+    measure(0.1..0.12, || {
+        let (a, b) = Session::pair_with(&options).unwrap();
+        let start = Instant::now();
+        thread::scope(|scope| {
+            scope.spawn(|| run(a));
+            run(b);
+        });
+        start.elapsed().as_secs_f64()
     });
-    let seconds = start.elapsed().as_secs_f64();
-    assert!((0.1..0.13).contains(&seconds), "{seconds} s");
 }
 
 #[test]
@@ -136,7 +150,7 @@ fn what_is_under_way_arrives_after_a_drop() {
         link: "100,50".parse().unwrap(),
         ..Options::default()
     };
-    for (mut a, mut b) in sessions(&options) {
+    for (mut a, mut b) in (0..3).map(|kind| sessions(&options, kind)) {
         a.lanes_mut()[0].send(&[3; 500_000]).unwrap();
         drop(a);
         assert!(

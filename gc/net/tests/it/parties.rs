@@ -13,12 +13,12 @@ pub(crate) fn identities() -> &'static (Identity, Identity) {
     MADE.get_or_init(|| (Identity::generate().unwrap(), Identity::generate().unwrap()))
 }
 
-/// Options with short times.
+/// Options with short times, yet long enough for a busy machine.
 pub(crate) fn quick() -> Options {
     Options {
         heartbeat: Duration::from_millis(50),
-        dead: Duration::from_millis(400),
-        handshake_timeout: Duration::from_secs(2),
+        dead: Duration::from_secs(1),
+        handshake_timeout: Duration::from_secs(5),
         ..Options::default()
     }
 }
@@ -55,6 +55,9 @@ pub(crate) fn joined(client: &Options, server: &Options) -> (Session, Session) {
     });
     (there.0.unwrap(), there.1.unwrap())
 }
+
+/// Longer than anything that must not hang takes, on a busy machine too.
+pub(crate) const SOON: Duration = Duration::from_secs(4);
 
 /// Runs `body`, which must end within `limit`.
 pub(crate) fn within<T>(limit: Duration, body: impl FnOnce() -> T) -> T {

@@ -1,6 +1,6 @@
 //! Sessions over TCP, plain and under TLS.
 
-use super::parties::{dial, identities, joined, listen, plain, quick, within};
+use super::parties::{SOON, dial, identities, joined, listen, plain, quick, within};
 use privet_net::{Allow, Error, Identity, IoError, Listener, Options, TlsError, connect};
 use std::{net::TcpListener, thread, time::Duration};
 
@@ -115,8 +115,8 @@ fn pending_bytes_arrive_before_the_close() {
         let lane = &mut b.lanes_mut()[0];
         assert!(lane.recv_slice(len).unwrap().iter().all(|byte| *byte == 7));
         assert_eq!(lane.recv(&mut [0]), Err(Error::Io(IoError::Closed)));
-        within(Duration::from_millis(300), || closing.join().unwrap());
-        within(Duration::from_millis(300), || drop(b));
+        within(SOON, || closing.join().unwrap());
+        within(SOON, || drop(b));
     });
 }
 
@@ -130,10 +130,10 @@ fn an_abort_reaches_every_lane_as_one_line() {
         let (mut a, mut b) = joined(&options, &options);
         b.lanes_mut()[1].abort("no such\nmodel");
         for lane in a.lanes_mut() {
-            let error = within(Duration::from_secs(1), || lane.recv(&mut [0]).unwrap_err());
+            let error = within(SOON, || lane.recv(&mut [0]).unwrap_err());
             assert_eq!(error.to_string(), "the peer aborted: no such model");
         }
-        within(Duration::from_secs(1), || drop((a, b)));
+        within(SOON, || drop((a, b)));
     });
 }
 
