@@ -18,7 +18,7 @@ use crate::network::Network;
 use crate::project::{Basis, Method, Options as ProjectOptions, Projected, Size, project};
 use crate::report::{Cost, CostModel, Event, Listener, Measure, PassReport};
 use crate::train::qat::Formats;
-use crate::train::{Control, Options as TrainOptions};
+use crate::train::{Control, Options as TrainOptions, Teacher};
 
 use memo::Memo;
 use way::{Candidate, Way};
@@ -44,6 +44,8 @@ pub struct Options {
     pub weight_bits: Vec<u32>,
     /// Training behind each step.
     pub retrain: TrainOptions,
+    /// Weight and temperature with which smaller networks also learn from the one they came from.
+    pub teacher: Option<[f32; 2]>,
     /// Where finished steps are kept.
     pub folder: Option<PathBuf>,
 }
@@ -62,6 +64,7 @@ impl Default for Options {
                 batch: 128,
                 ..TrainOptions::default()
             },
+            teacher: Some([0.7, 2.0]),
             folder: None,
         }
     }
@@ -137,6 +140,7 @@ pub fn shrink(
             options,
             model,
             memo: &memo,
+            retrain: retrain(options, &projected.network),
             floor: before.accuracy,
             from: 0.1,
             to: 0.55,
@@ -152,6 +156,7 @@ pub fn shrink(
         options,
         model,
         memo: &memo,
+        retrain: retrain(options, network),
         floor: before.accuracy,
         from: 1.0 - 0.9 * share,
         to: 1.0,
@@ -188,6 +193,19 @@ fn shrunk(end: Candidate, basis: Option<Basis>, before: Measure, steps: Vec<Pass
         before,
         after: measure,
         steps,
+    }
+}
+
+/// Training that also learns from the network the way began with.
+fn retrain(options: &Options, start: &Network) -> TrainOptions {
+    let teacher = options.teacher.map(|[weight, temperature]| Teacher {
+        network: start.clone(),
+        weight,
+        temperature,
+    });
+    TrainOptions {
+        teacher,
+        ..options.retrain.clone()
     }
 }
 

@@ -17,6 +17,7 @@ pub use optimiser::{Optimiser, Schedule};
 pub use run::{train, train_resumable};
 
 use crate::error::{Error, check_option};
+use crate::network::Network;
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,40 @@ pub struct Options {
     pub seed: u64,
     /// Fixed-point formats to train under.
     pub formats: Option<qat::Formats>,
+    /// A network to learn from as well.
+    pub teacher: Option<Teacher>,
+}
+
+/// A larger network whose answers, softened, are a second target [Hinton et al. 2015].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Teacher {
+    /// Takes the same samples and has as many outputs.
+    pub network: Network,
+    /// Share of its answers in the loss, the labels have the rest.
+    pub weight: f32,
+    /// Both networks' logits are divided by it.
+    pub temperature: f32,
+}
+
+impl Teacher {
+    fn check(&self, student: &Network) -> Result<(), Error> {
+        let share = (0.0..=1.0).contains(&self.weight);
+        check_option(
+            "teacher's weight",
+            f64::from(self.weight),
+            share,
+            "in [0, 1]",
+        )?;
+        let t = self.temperature;
+        check_option("temperature", f64::from(t), t > 0.0, "above 0")?;
+        let form = |n: &Network| Ok::<_, Error>((n.input.iter().product::<usize>(), n.outputs()?));
+        if form(&self.network)? != form(student)? {
+            return Err(Error::Data(
+                "the teacher has other inputs or outputs".to_owned(),
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl Default for Options {
@@ -59,6 +94,7 @@ impl Default for Options {
             patience: None,
             seed: 1,
             formats: None,
+            teacher: None,
         }
     }
 }

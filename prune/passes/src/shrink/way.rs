@@ -34,6 +34,8 @@ pub(super) struct Way<'a> {
     pub(super) options: &'a Options,
     pub(super) model: &'a dyn CostModel,
     pub(super) memo: &'a Memo,
+    /// Training behind each step.
+    pub(super) retrain: TrainOptions,
     /// Accuracy before anything.
     pub(super) floor: f64,
     /// Part of the whole search's progress.
@@ -83,8 +85,8 @@ impl Way<'_> {
         };
         let retrain = TrainOptions {
             formats: Some(formats.clone()),
-            epochs: POLISHING * self.options.retrain.epochs,
-            ..self.options.retrain.clone()
+            epochs: POLISHING * self.retrain.epochs,
+            ..self.retrain.clone()
         };
         let [from, to] = [self.place(0.9), self.place(1.0)];
         let name = format!("{}-polish", self.name);
@@ -177,7 +179,7 @@ impl Way<'_> {
             max_drop: None,
             retrain: TrainOptions {
                 formats: at.formats.clone(),
-                ..self.options.retrain.clone()
+                ..self.retrain.clone()
             },
         };
         let name = format!("{}-prune", self.name);
@@ -248,7 +250,7 @@ impl Way<'_> {
                 weights,
                 margin: 1,
             },
-            retrain: self.options.retrain.clone(),
+            retrain: self.retrain.clone(),
         };
         let name = format!("{}-narrow", self.name);
         let here = self.place(part);

@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayRef2};
 use rayon::prelude::*;
 
+use super::Teacher;
 use crate::error::Error;
 use crate::network::{Gradient, Mode, Network, argmax};
 
@@ -47,6 +48,40 @@ pub fn loss(
     Ok((sum / batch.max(1) as f64, gradient))
 }
 
+/// Cross entropy between two networks' softened answers and its gradient, times the squared temperature and
+/// divided by `batch`.
+fn distance(
+    logits: &ArrayRef2<f32>,
+    wanted: &ArrayRef2<f32>,
+    temperature: f32,
+    batch: usize,
+) -> (f64, Array2<f32>) {
+    let scale = temperature / batch.max(1) as f32;
+    let own = soft(logits, temperature);
+    let target = soft(wanted, temperature);
+    let entropy: f64 = own
+        .iter()
+        .zip(&target)
+        .map(|(own, target)| -f64::from(*target) * f64::from(own.max(f32::MIN_POSITIVE)).ln())
+        .sum();
+    (
+        entropy * f64::from(scale * temperature),
+        (own - target) * scale,
+    )
+}
+
+/// softmax(logits / temperature), row by row.
+fn soft(logits: &ArrayRef2<f32>, temperature: f32) -> Array2<f32> {
+    let mut soft = logits.to_owned();
+    for mut row in soft.outer_iter_mut() {
+        let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        row.mapv_inplace(|v| ((v - top) / temperature).exp());
+        let total = row.sum();
+        row.mapv_inplace(|v| v / total);
+    }
+    soft
+}
+
 /// Loss and gradient of one batch; `step` numbers the batches of the whole run.
 pub(super) fn batch(
     network: &Network,
@@ -54,6 +89,7 @@ pub(super) fn batch(
     samples: &ArrayRef2<f32>,
     labels: &[usize],
     mode: &Mode<'_>,
+    teacher: Option<&Teacher>,
     step: u64,
 ) -> Result<BatchResult, Error> {
     let size = labels.len();
@@ -77,7 +113,14 @@ pub(super) fn batch(
                 .zip(labels)
                 .filter(|(row, label)| argmax(row.iter().copied()) == **label)
                 .count();
-            let (loss, dy) = loss(&logits, labels, size)?;
+            let (mut loss, mut dy) = loss(&logits, labels, size)?;
+            if let Some(teacher) = teacher {
+                let wanted = teacher.network.logits(&samples)?;
+                let (soft, soft_dy) = distance(&logits, &wanted, teacher.temperature, size);
+                let share = teacher.weight;
+                loss = f64::from(1.0 - share) * loss + f64::from(share) * soft;
+                dy = dy * (1.0 - share) + soft_dy * share;
+            }
             let (gradients, penalty) = network.backward(shapes, &tape, dy, &mode, size)?;
             Ok(BatchResult {
                 gradients,
@@ -113,6 +156,7 @@ impl BatchResult {
 #[derive(Debug, Clone)]
 pub struct Probe {
     shapes: Vec<Vec<usize>>,
+    teacher: Option<Teacher>,
 }
 
 impl Probe {
@@ -123,7 +167,17 @@ impl Probe {
     pub fn new(network: &Network) -> Result<Self, Error> {
         Ok(Self {
             shapes: network.shapes()?,
+            teacher: None,
         })
+    }
+
+    /// With a second target.
+    #[must_use]
+    pub fn with_teacher(self, teacher: Teacher) -> Self {
+        Self {
+            teacher: Some(teacher),
+            ..self
+        }
     }
 
     /// Mean cross entropy and penalties, as in training.
@@ -137,7 +191,16 @@ impl Probe {
         labels: &[usize],
         mode: &Mode<'_>,
     ) -> Result<f64, Error> {
-        Ok(batch(network, &self.shapes, samples, labels, mode, 0)?.loss)
+        Ok(batch(
+            network,
+            &self.shapes,
+            samples,
+            labels,
+            mode,
+            self.teacher.as_ref(),
+            0,
+        )?
+        .loss)
     }
 
     /// The parameters' gradients, one entry per layer.
@@ -151,6 +214,15 @@ impl Probe {
         labels: &[usize],
         mode: &Mode<'_>,
     ) -> Result<Vec<Option<Gradient>>, Error> {
-        Ok(batch(network, &self.shapes, samples, labels, mode, 0)?.gradients)
+        Ok(batch(
+            network,
+            &self.shapes,
+            samples,
+            labels,
+            mode,
+            self.teacher.as_ref(),
+            0,
+        )?
+        .gradients)
     }
 }

@@ -85,6 +85,9 @@ impl<'a> Run<'a> {
     ) -> Result<Self, Error> {
         options.check()?;
         network.check(data)?;
+        if let Some(teacher) = &options.teacher {
+            teacher.check(network)?;
+        }
         let mut network = network.clone();
         for layer in &mut network.layers {
             if let Some(w) = layer.weights_mut() {
@@ -181,6 +184,7 @@ impl<'a> Run<'a> {
                 &batch.samples(),
                 batch.labels(),
                 &mode,
+                self.options.teacher.as_ref(),
                 step,
             )?;
             if !result.loss.is_finite() {

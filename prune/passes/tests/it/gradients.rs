@@ -4,21 +4,22 @@ use ndarray::Array2;
 use privet_model::graph::Window;
 use privet_passes::network::{Conv, Layer, Mode, Network, Pool, RangePenalty, Weights};
 use privet_passes::rng::Rng;
-use privet_passes::train::{Probe, loss};
+use privet_passes::train::{Probe, Teacher, loss};
 
 const CLASSES: usize = 3;
 const SAMPLES: usize = 5;
 
-/// The loss in f64 from the forward pass alone.
-fn value(network: &Network, x: &Array2<f32>, labels: &[usize], mode: &Mode<'_>) -> f64 {
-    Probe::new(network)
-        .unwrap()
-        .loss(network, x, labels, mode)
-        .unwrap()
-}
-
 /// Compares all parameters' gradients with central differences.
 fn check(name: &str, input: &[usize], layers: Vec<Layer>, mode: &Mode<'_>) {
+    let network = Network {
+        name: name.to_owned(),
+        input: input.to_vec(),
+        layers: layers.clone(),
+    };
+    check_with(&Probe::new(&network).unwrap(), name, input, layers, mode);
+}
+
+fn check_with(probe: &Probe, name: &str, input: &[usize], layers: Vec<Layer>, mode: &Mode<'_>) {
     let network = Network {
         name: name.to_owned(),
         input: input.to_vec(),
@@ -28,10 +29,7 @@ fn check(name: &str, input: &[usize], layers: Vec<Layer>, mode: &Mode<'_>) {
     let features = input.iter().product();
     let x = Array2::from_shape_simple_fn((SAMPLES, features), || rng.normal());
     let labels: Vec<usize> = (0..SAMPLES).map(|i| i % CLASSES).collect();
-    let gradients = Probe::new(&network)
-        .unwrap()
-        .gradients(&network, &x, &labels, mode)
-        .unwrap();
+    let gradients = probe.gradients(&network, &x, &labels, mode).unwrap();
     let step = 3e-3_f32;
     let mut compared = 0;
     for (i, gradient) in gradients.iter().enumerate() {
@@ -47,7 +45,7 @@ fn check(name: &str, input: &[usize], layers: Vec<Layer>, mode: &Mode<'_>) {
                 } else {
                     w.matrix[(row, column)] += delta;
                 }
-                value(&moved, &x, &labels, mode)
+                probe.loss(&moved, &x, &labels, mode).unwrap()
             };
             let numeric = (at(step) - at(-step)) / (2.0 * f64::from(step));
             let exact = f64::from(if column == columns {
@@ -182,6 +180,33 @@ fn dropout_and_range_penalty() {
         formats: None,
     };
     check("dropout and range", &[4], layers, &mode);
+}
+
+#[test]
+fn learning_from_a_teacher() {
+    let mut rng = Rng::new(7, 0);
+    let layers = |hidden, rng: &mut Rng| {
+        vec![
+            Layer::linear(4, hidden, rng),
+            Layer::Tanh,
+            Layer::linear(hidden, CLASSES, rng),
+        ]
+    };
+    let network = |layers| Network {
+        name: "n".to_owned(),
+        input: vec![4],
+        layers,
+    };
+    let teacher = Teacher {
+        network: network(layers(9, &mut rng)),
+        weight: 0.7,
+        temperature: 3.0,
+    };
+    let layers = layers(5, &mut rng);
+    let probe = Probe::new(&network(layers.clone()))
+        .unwrap()
+        .with_teacher(teacher);
+    check_with(&probe, "teacher", &[4], layers, &Mode::default());
 }
 
 #[test]
