@@ -13,9 +13,11 @@ use std::thread;
 use std::time::Instant;
 
 use privet_net::Session;
+use privet_ot::ole::drive::{OleReceiver, OleSender};
 use privet_ot::rcot::{RcotReceiver, RcotSender};
 use privet_ot::silent::{self, Parameters};
-use privet_ot::{cot, laws};
+use privet_ot::triples::drive::TripleMaker;
+use privet_ot::{cot, ideal, laws, ole, triples};
 use privet_prim::{Block, Delta};
 
 fn main() {
@@ -26,6 +28,8 @@ fn main() {
     for set in Parameters::ALL {
         together(set, if quick { 1 << 18 } else { 1 << 24 });
     }
+    triples(if quick { 1024 } else { 1 << 17 });
+    hashing(if quick { 64 } else { 1 << 15 });
     for field in cot::Field::ALL {
         extension(field, if quick { 1 << 14 } else { 1 << 22 });
     }
@@ -129,6 +133,67 @@ fn together(set: Parameters, n: usize) {
         "  set-up {:.1} ms, {} bytes",
         setup * 1e3,
         cost.sender + cost.receiver
+    );
+}
+
+/// Both parties' triples from silent OT of both directions, a thread each.
+fn triples(words: usize) {
+    let set = Parameters::Secret17;
+    let (seconds, (), _) = laws::run(
+        |ch| {
+            let (sender, receiver) = silent::setup_first(ch, Delta::random(), set)?;
+            let mut maker = triples::Maker::new(sender, receiver);
+            let start = Instant::now();
+            for _ in 0..words / 1024 {
+                black_box(maker.triples::<1>(ch, 1024)?);
+            }
+            Ok(start.elapsed().as_secs_f64())
+        },
+        |ch| {
+            let (sender, receiver) = silent::setup_second(ch, Delta::random(), set)?;
+            let mut maker = triples::Maker::new(sender, receiver);
+            for _ in 0..words / 1024 {
+                black_box(maker.triples::<1>(ch, 1024)?);
+            }
+            Ok(())
+        },
+    )
+    .unwrap();
+    row(
+        "bit triples Secret17",
+        64 * words,
+        seconds,
+        2.0 * set.bytes_per_transfer(),
+    );
+}
+
+/// Hashing and packing alone: the source costs a stream.
+fn hashing(words: usize) {
+    let (sender, receiver) = ideal::deal(Block::from(1), Delta::random());
+    let times = laws::run(
+        |ch| {
+            let mut sender = ole::Sender::new(sender);
+            let start = Instant::now();
+            black_box(sender.sender_bits(ch, words)?);
+            Ok(start.elapsed().as_secs_f64())
+        },
+        |_| Ok(()),
+    );
+    row("bit OLE hashing, sender", 64 * words, times.unwrap().0, 0.0);
+    let times = laws::run(
+        |ch| {
+            let mut receiver = ole::Receiver::new(receiver);
+            let start = Instant::now();
+            black_box(receiver.receiver_bits(ch, words)?);
+            Ok(start.elapsed().as_secs_f64())
+        },
+        |_| Ok(()),
+    );
+    row(
+        "bit OLE hashing, receiver",
+        64 * words,
+        times.unwrap().0,
+        0.0,
     );
 }
 

@@ -141,3 +141,39 @@ fn corrupted_corrections_give_wrong_keys_and_no_panic() {
         .count();
     assert_eq!(wrong, 128);
 }
+
+/// What travels for fixed seeds, as a hash: a change of the wire format is seen here.
+#[test]
+fn transcripts_are_the_committed_ones() {
+    use sha2::{Digest, Sha256};
+    let golden = include_str!("../../tests/transcripts.golden");
+    let mut lines = String::new();
+    for field in Field::ALL {
+        let (mut a, mut b) = (Prg::new(Block::from(1)), Prg::new(Block::from(2)));
+        let (first, await_points) = receiver::start(field, &mut a);
+        let delta = Delta::new(Block::from(3 << 64));
+        let (points, _) = sender::reply(field, delta, &first, &mut b);
+        let (corrections, mut r) = await_points.finish(&points, &mut a).unwrap();
+        let (x, mut macs) = (choices(300), vec![Block::ZERO; 300]);
+        let mut extend = vec![0; field.extend_bytes(300)];
+        r.extend_chunk(&x, &mut macs, &mut extend).unwrap();
+        let messages = [
+            ("sender-point", first.encode()),
+            ("receiver-points", points.encode()),
+            ("corrections", corrections.encode()),
+            ("extend", extend),
+        ];
+        for (name, bytes) in messages {
+            let digest: String = Sha256::digest(&bytes)
+                .iter()
+                .take(16)
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            lines += &format!("softspoken {field:?} {name} {} {digest}\n", bytes.len());
+        }
+    }
+    assert!(
+        golden == lines,
+        "the transcript changed; it is now\n{lines}"
+    );
+}

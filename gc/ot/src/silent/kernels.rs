@@ -19,6 +19,11 @@ pub(super) struct Kernel {
     pub(super) grow: fn(Block, &mut [Block]) -> [Block; 2],
     /// Key, number of the code, first row, secret, output: see [`super::code::encode`].
     pub(super) encode: fn(Block, u64, u64, &[Block], &mut [Block]),
+    /// Nodes, place, left, right: adds `left` to node `place` and `right` to the one half a level beyond, passing over all nodes
+    /// alike: the place is secret.
+    pub(super) patch: fn(&mut [Block], u64, Block, Block),
+    /// Leaves, place, block: clears all colours but puts the block, with colour 1, in its place, passing over all leaves alike.
+    pub(super) finish: fn(&mut [Block], u64, Block),
 }
 
 /// Every kernel that this machine can run, `portable` first.
@@ -68,6 +73,31 @@ mod tests {
                 );
                 assert_eq!(sums.0, sums.1, "{} {depth}", kernel.name);
                 assert_eq!(a, b, "{} {depth}", kernel.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_kernel_patches_and_finishes_as_portable_does() {
+        for kernel in AVAILABLE.iter() {
+            for depth in 1..=11u32 {
+                let nodes = random(1 << depth);
+                for place in [
+                    0,
+                    1,
+                    (1u64 << depth) / 3,
+                    (1 << (depth - 1)) - 1,
+                    (1 << depth) - 1,
+                ] {
+                    let (left, right) = (Block::random(), Block::random());
+                    let (mut a, mut b) = (nodes.clone(), nodes.clone());
+                    (portable::kernel().patch)(&mut a, place, left, right);
+                    (kernel.patch)(&mut b, place, left, right);
+                    assert_eq!(a, b, "{} {depth} {place}", kernel.name);
+                    (portable::kernel().finish)(&mut a, place, left);
+                    (kernel.finish)(&mut b, place, left);
+                    assert_eq!(a, b, "{} {depth} {place}", kernel.name);
+                }
             }
         }
     }

@@ -54,7 +54,7 @@ pub(super) fn puncture(
     msg: &[u8],
     leaves: &mut [Block],
 ) {
-    let grow = kernels::active().grow;
+    let kernel = kernels::active();
     let (levels, _) = msg.as_chunks::<16>();
     let mut alpha = 0u64;
     let mut total = Block::ZERO;
@@ -67,31 +67,18 @@ pub(super) fn puncture(
             nodes.fill(Block::ZERO);
             [Block::ZERO, Block::ZERO]
         } else {
-            grow(cipher_key(tree_key, number, level), nodes)
+            (kernel.grow)(cipher_key(tree_key, number, level), nodes)
         };
         let side_sum = left_sum ^ total.select(side);
         // What turns the ghosts into zero on the path and into the sibling beside it.
         let (path, sibling) = (ghost, target ^ side_sum);
         let swap = (path ^ sibling).select(side);
-        patch(nodes, alpha, sibling ^ swap, path ^ swap);
+        (kernel.patch)(nodes, alpha, sibling ^ swap, path ^ swap);
         total ^= sibling ^ ghost;
         alpha |= u64::from(!side) << level;
     }
     // Leaf α := sum of the others = K_α ⊕ Δ, colour 1; the others get colour 0.
-    let hot = total.with_colour(true);
-    for (leaf, i) in leaves.iter_mut().zip(0u64..) {
-        *leaf = leaf.with_colour(false) ^ hot.select(i == alpha);
-    }
-}
-
-/// Adds `left` and `right` to the two children of node `at`, passing over all nodes alike.
-fn patch(nodes: &mut [Block], at: u64, left: Block, right: Block) {
-    let (low, high) = nodes.split_at_mut(nodes.len() / 2);
-    for ((low, high), i) in low.iter_mut().zip(high).zip(0u64..) {
-        let here = Block::mask(i == at);
-        *low ^= left & here;
-        *high ^= right & here;
-    }
+    (kernel.finish)(leaves, alpha, total);
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub(super) fn kernel() -> Kernel {
         name: "portable",
         grow,
         encode,
+        patch,
+        finish,
     }
 }
 
@@ -90,6 +92,23 @@ pub(super) fn encode(key: Block, number: u64, first: u64, secret: &[Block], out:
     }
 }
 
+pub(super) fn patch(nodes: &mut [Block], place: u64, left: Block, right: Block) {
+    let (low, high) = nodes.split_at_mut(nodes.len() / 2);
+    for ((low, high), i) in low.iter_mut().zip(high).zip(0u64..) {
+        let here = Block::mask(i == place);
+        *low ^= left & here;
+        *high ^= right & here;
+    }
+}
+
+pub(super) fn finish(leaves: &mut [Block], place: u64, block: Block) {
+    let hot = block.with_colour(true);
+    for (leaf, i) in leaves.iter_mut().zip(0u64..) {
+        let here = Block::mask(i == place);
+        *leaf = leaf.with_colour(false) & !here ^ hot & here;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +124,25 @@ mod tests {
                 assert_ne!(rest, 0);
                 basis.push(rest);
                 basis.sort_unstable_by(|a, b| b.cmp(a));
+            }
+        }
+    }
+
+    #[test]
+    fn patches_and_finishes_one_place() {
+        let nodes: Vec<Block> = (0..8).map(|_| Block::random()).collect();
+        for place in 0..4 {
+            let mut patched = nodes.clone();
+            patch(&mut patched, place, Block::from(2), Block::from(4));
+            let changes = (0..8u64)
+                .map(|i| [0u128, 2, 4][usize::from(i == place) + 2 * usize::from(i == place + 4)]);
+            for ((new, old), change) in patched.iter().zip(&nodes).zip(changes) {
+                assert_eq!(*new ^ *old, Block::from(change));
+            }
+            finish(&mut patched, place, Block::from(0xff00));
+            for (i, leaf) in patched.iter().enumerate() {
+                assert_eq!(leaf.colour(), i as u64 == place);
+                assert_eq!(*leaf == Block::from(0xff01), i as u64 == place);
             }
         }
     }

@@ -13,9 +13,10 @@ use std::arch::x86_64::{
     __m128i, __m512i, _mm_aeskeygenassist_si128, _mm_load_si128, _mm_set_epi64x, _mm_shuffle_epi32,
     _mm_slli_si128, _mm_store_si128, _mm_xor_si128, _mm256_storeu_si256, _mm512_add_epi64,
     _mm512_aesenc_epi128, _mm512_aesenclast_epi128, _mm512_and_si512, _mm512_broadcast_i32x4,
-    _mm512_cvtepi64_epi32, _mm512_loadu_si512, _mm512_or_si512, _mm512_set_epi64,
-    _mm512_set1_epi64, _mm512_setzero_si512, _mm512_shuffle_epi32, _mm512_slli_epi64,
-    _mm512_srli_epi64, _mm512_storeu_si512, _mm512_xor_si512,
+    _mm512_cmpeq_epi64_mask, _mm512_cvtepi64_epi32, _mm512_loadu_si512, _mm512_mask_mov_epi64,
+    _mm512_maskz_mov_epi64, _mm512_or_si512, _mm512_set_epi64, _mm512_set1_epi64,
+    _mm512_setzero_si512, _mm512_shuffle_epi32, _mm512_slli_epi64, _mm512_srli_epi64,
+    _mm512_storeu_si512, _mm512_xor_si512,
 };
 
 use privet_prim::Block;
@@ -41,6 +42,8 @@ pub(super) fn kernel() -> Option<Kernel> {
         name: "vaes",
         grow,
         encode,
+        patch,
+        finish,
     })
 }
 
@@ -61,6 +64,22 @@ fn encode(key: Block, number: u64, first: u64, secret: &[Block], out: &mut [Bloc
     // SAFETY: kernel() hands this out only after all features were detected; the secret's length was just checked.
     unsafe { encode_wide(key, number, first, secret, whole) };
     portable::encode(key, number, tail, secret, rest);
+}
+
+fn patch(nodes: &mut [Block], place: u64, left: Block, right: Block) {
+    if !nodes.len().is_multiple_of(8) {
+        return portable::patch(nodes, place, left, right);
+    }
+    // SAFETY: kernel() hands this out only after all features were detected.
+    unsafe { patch_wide(nodes, place, left, right) }
+}
+
+fn finish(leaves: &mut [Block], place: u64, block: Block) {
+    if !leaves.len().is_multiple_of(4) {
+        return portable::finish(leaves, place, block);
+    }
+    // SAFETY: kernel() hands this out only after all features were detected.
+    unsafe { finish_wide(leaves, place, block) }
 }
 
 #[inline]
@@ -185,6 +204,54 @@ fn grow_wide(key: Block, nodes: &mut [Block]) -> [Block; 2] {
     store(&mut sums, sum);
     store(&mut ghosts, ghost[0]);
     [sums[0] ^ sums[1] ^ sums[2] ^ sums[3], ghosts[0]]
+}
+
+/// The block four times.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn fourfold(block: Block) -> __m512i {
+    load(&[block; 4])
+}
+
+/// Calls `each` for groups of four blocks with a mask of the 64-bit halves of block `place`, which may be in none.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn with_place(place: u64, groups: usize, mut each: impl FnMut(usize, u8)) {
+    let place = _mm512_set1_epi64(place as i64);
+    let mut numbers = _mm512_set_epi64(3, 3, 2, 2, 1, 1, 0, 0);
+    let step = _mm512_set1_epi64(4);
+    for group in 0..groups {
+        each(group, _mm512_cmpeq_epi64_mask(numbers, place));
+        numbers = _mm512_add_epi64(numbers, step);
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+fn patch_wide(nodes: &mut [Block], place: u64, left: Block, right: Block) {
+    let (left, right) = (fourfold(left), fourfold(right));
+    let half = nodes.len() / 2;
+    let (low, high) = nodes.split_at_mut(half);
+    let (low, _) = low.as_chunks_mut::<4>();
+    let (high, _) = high.as_chunks_mut::<4>();
+    with_place(place, low.len(), |group, here| {
+        let add = |to: &mut [Block; 4], value| {
+            let sum = _mm512_xor_si512(load(to), _mm512_maskz_mov_epi64(here, value));
+            store(to, sum);
+        };
+        add(&mut low[group], left);
+        add(&mut high[group], right);
+    });
+}
+
+#[target_feature(enable = "avx512f")]
+fn finish_wide(leaves: &mut [Block], place: u64, block: Block) {
+    let hot = fourfold(block.with_colour(true));
+    let colourless = _mm512_set_epi64(-1, !1, -1, !1, -1, !1, -1, !1);
+    let (leaves, _) = leaves.as_chunks_mut::<4>();
+    with_place(place, leaves.len(), |group, here| {
+        let plain = _mm512_and_si512(load(&leaves[group]), colourless);
+        store(&mut leaves[group], _mm512_mask_mov_epi64(plain, here, hot));
+    });
 }
 
 /// Byte offsets of the entries of two rows: fields 0 and 1 of each word, then field 2 of each.
