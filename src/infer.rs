@@ -8,7 +8,7 @@ use privet_plan::{LinkModel, Party, Plan, Rates, Reveal};
 use privet_run::{Answer, Client, ClientOptions, Report};
 use serde_json::{Value, json};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::identity::Place;
 use crate::models::{prepare, samples};
 use crate::options::{CapArgs, SessionArgs};
@@ -76,6 +76,13 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
         .iter()
         .map(|path| samples(path))
         .collect::<Result<Vec<_>, _>>()?;
+    for (file, index) in files
+        .iter()
+        .flat_map(|f| args.index.iter().map(move |i| (f, *i)))
+    {
+        file.get(index)
+            .map_err(|e| Failure::new(Kind::File, e.to_string()))?;
+    }
     let options = args.session.net();
     let (identity, peer) = match (args.session.insecure_plain, args.peer) {
         (true, _) => {

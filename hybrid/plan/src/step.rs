@@ -220,13 +220,13 @@ impl BitMap {
     }
 }
 
-/// Cuts `count` instances into units that are garbled side by side: equal sizes, multiples of four
-/// but for the last, none above `lanes`.
+/// Cuts `count` instances into units that are garbled side by side: equal sizes, multiples of 16
+/// (what the widest kernel does at once) but for the last, none above `lanes`.
 pub fn units(count: usize, lanes: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
     let parts = count.div_ceil(lanes.max(1)).max(1);
     let size = count
         .div_ceil(parts)
-        .next_multiple_of(4)
+        .next_multiple_of(16)
         .min(lanes.max(1))
         .max(1);
     (0..count)
@@ -250,7 +250,7 @@ mod tests {
         }
         assert_eq!(
             units(100, 32).map(|u| u.len()).collect::<Vec<_>>(),
-            [28, 28, 28, 16]
+            [32, 32, 32, 4]
         );
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - Functionality: `y = f(x_garbler, x_evaluator)` to both parties, nothing else to either.
 //! - Secure against: semi-honest, either side; 128 bits under the hash of `privet-prim` and the OTs.
-//! - From: [ZRE15] (eprint 2014/756) over SoftSpoken OT (eprint 2022/192).
+//! - From: Zahur, Rosulek, Evans (eprint 2014/756) over SoftSpoken OT (eprint 2022/192).
 //! - Cost: 32 bytes for an AND of which nobody knows an input, 8 bytes of OT for each of the
 //!   evaluator's bits, one bit for each output bit and direction; 3 flights beside the set-up.
 

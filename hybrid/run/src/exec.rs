@@ -17,7 +17,7 @@ use privet_model::quant::ir::{Model, Params};
 use privet_net::Channel;
 use privet_netlists::catalogue::BlockSpec;
 use privet_plan::{BufferId, Party, Plan, StepKind};
-use privet_prim::Block;
+use privet_prim::{Block, Lines};
 
 use crate::error::RunError;
 use crate::report::{LayerReport, Progress};
@@ -67,7 +67,7 @@ pub(crate) struct Executor<'p> {
     pub(crate) model: Option<&'p Model>,
     /// First tweak of this inference.
     pub(crate) tweak_base: u64,
-    pub(crate) buffers: Vec<Option<Vec<Block>>>,
+    pub(crate) buffers: Vec<Option<Lines>>,
 }
 
 /// What an inference gives to a side: its layers, and on the client's side the opened bits.
@@ -168,7 +168,7 @@ impl<'p> Executor<'p> {
     }
 
     /// Takes the buffer for writing, zeroed when it was not filled yet.
-    pub(crate) fn take_buffer(&mut self, id: BufferId) -> Result<Vec<Block>, RunError> {
+    pub(crate) fn take_buffer(&mut self, id: BufferId) -> Result<Lines, RunError> {
         let planned = self
             .plan
             .buffers
@@ -180,11 +180,11 @@ impl<'p> Executor<'p> {
             .ok_or(RunError::Contradiction("a buffer does not exist"))?;
         Ok(slot
             .take()
-            .unwrap_or_else(|| vec![Block::ZERO; planned.labels()]))
+            .unwrap_or_else(|| Lines::zeroed(planned.labels())))
     }
 
     /// Puts a filled buffer back.
-    pub(crate) fn put_buffer(&mut self, id: BufferId, labels: Vec<Block>) {
+    pub(crate) fn put_buffer(&mut self, id: BufferId, labels: Lines) {
         if let Some(slot) = self.buffers.get_mut(id.0 as usize) {
             *slot = Some(labels);
         }

@@ -5,7 +5,7 @@
 //! | client | evaluator, OT receiver, learns the output | garbler, OT sender, learns the output |
 //! | server | garbler, OT sender | evaluator, OT receiver |
 //!
-//! [`serve`] and [`infer`](client::Session) are the two programs; both follow the same
+//! [`serve`] and [`Client::infer`] are the two programs; both follow the same
 //! [`privet_plan::Plan`], step by step, through one executor that is generic over the seat.
 
 #![forbid(unsafe_code)]

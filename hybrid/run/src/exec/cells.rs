@@ -2,7 +2,7 @@
 
 use privet_garble::InputClass;
 use privet_plan::{CellStep, LANES, Port, units};
-use privet_prim::Block;
+use privet_prim::{Block, Lines};
 
 use super::{Executor, Worker, on_lanes};
 use crate::error::RunError;
@@ -81,12 +81,12 @@ impl Executor<'_> {
             |unit, worker| {
                 let range = units.get(unit).cloned().unwrap_or_default();
                 let lanes = range.len();
-                let mut inputs = vec![Block::ZERO; program.program.inputs() * lanes];
+                let mut inputs = Lines::zeroed(program.program.inputs() * lanes);
                 let mut at = 0;
                 for word in &words {
                     at += gather(worker, word, range.clone(), &mut inputs, at)?;
                 }
-                let mut results = vec![Block::ZERO; outputs * lanes];
+                let mut results = Lines::zeroed(outputs * lanes);
                 let base = tweak + range.start as u64 * unit_tweaks;
                 worker
                     .seat

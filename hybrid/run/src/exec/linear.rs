@@ -11,7 +11,7 @@ use privet_garble::InputClass;
 use privet_model::quant::ir::Params;
 use privet_netlists::dot;
 use privet_plan::{LANES, LinearGroup, LinearStep, Row, TapSet, units};
-use privet_prim::Block;
+use privet_prim::{Block, Lines};
 
 use super::cells::{push_bits, scatter};
 use super::{Executor, Worker, on_lanes};
@@ -142,9 +142,9 @@ impl Executor<'_> {
 
 impl Group<'_> {
     /// `-sum_j x_j - K` for each tap set, `acc` labels each.
-    fn sums<S: Seat>(&self, workers: &mut [Worker<'_, S>]) -> Result<Vec<Block>, RunError> {
+    fn sums<S: Seat>(&self, workers: &mut [Worker<'_, S>]) -> Result<Lines, RunError> {
         let units: Vec<_> = units(self.group.tapsets.len(), LANES).collect();
-        let mut sums = vec![Block::ZERO; self.group.tapsets.len() * self.acc];
+        let mut sums = Lines::zeroed(self.group.tapsets.len() * self.acc);
         on_lanes(
             workers,
             units.len(),
@@ -170,16 +170,16 @@ impl Group<'_> {
         &self,
         worker: &mut Worker<'_, S>,
         range: Range<usize>,
-    ) -> Result<Vec<Block>, RunError> {
+    ) -> Result<Lines, RunError> {
         let lanes = range.len();
         let complement = worker.seat.complement();
-        let mut acc = vec![worker.seat.constant(false); self.acc * lanes];
+        let mut acc = Lines::zeroed(self.acc * lanes);
+        acc.fill(worker.seat.constant(false));
         let sets = self.group.tapsets.get(range.clone()).unwrap_or_default();
-        let mut inputs = Vec::new();
+        let mut inputs = Lines::new();
         for link in &self.sums {
             let words = link.terms * self.step.input_bits as usize * lanes;
-            inputs.clear();
-            inputs.resize(words + acc.len(), Block::ZERO);
+            inputs.resize(words + acc.len());
             let (data, rest) = inputs.split_at_mut(words);
             self.gather(link, lanes, sets.iter(), data)?;
             for label in data.iter_mut() {
@@ -205,10 +205,10 @@ impl Group<'_> {
         worker: &mut Worker<'_, S>,
         range: Range<usize>,
         sums: &[Block],
-    ) -> Result<Vec<Block>, RunError> {
+    ) -> Result<Lines, RunError> {
         let rows = self.group.rows.get(range.clone()).unwrap_or_default();
         let lanes = rows.len();
-        let mut inputs = vec![Block::ZERO; 2 * self.acc * lanes];
+        let mut inputs = Lines::zeroed(2 * self.acc * lanes);
         let (from_sums, constants) = inputs.split_at_mut(self.acc * lanes);
         for (lane, row) in rows.iter().enumerate() {
             scatter(
@@ -227,7 +227,7 @@ impl Group<'_> {
         worker
             .seat
             .secret_words(words.as_deref(), self.acc, constants)?;
-        let mut acc = vec![Block::ZERO; self.acc * lanes];
+        let mut acc = Lines::zeroed(self.acc * lanes);
         let tweak = self.bias.tweak + range.start as u64 * self.bias.program.tweaks();
         worker.seat.call(
             worker.channel,
@@ -242,8 +242,7 @@ impl Group<'_> {
         for link in &self.dots {
             let data = link.terms * self.step.input_bits as usize * lanes;
             let digits = link.terms * w_bits * lanes;
-            inputs.clear();
-            inputs.resize(data + digits + acc.len(), Block::ZERO);
+            inputs.resize(data + digits + acc.len());
             let (taps, rest) = inputs.split_at_mut(data);
             let sets = rows
                 .iter()
