@@ -12,6 +12,7 @@ use privet_netlists::yosys::{ImportError, read};
 
 const FLOW: &str = include_str!("../../netlists/verilog/flow.ys");
 const ARITH: &str = include_str!("../../netlists/verilog/maps/arith.v");
+const MUL: &str = include_str!("../../netlists/verilog/maps/mul.v");
 const MUX: &str = include_str!("../../netlists/verilog/maps/mux.v");
 
 /// Why a source did not become a netlist.
@@ -125,6 +126,7 @@ impl Yosys {
             copies.push(copy);
         }
         folder.write("maps/arith.v", ARITH.as_bytes())?;
+        folder.write("maps/mul.v", MUL.as_bytes())?;
         folder.write("maps/mux.v", MUX.as_bytes())?;
         folder.write("flow.ys", FLOW.as_bytes())?;
         folder.write("run.ys", script(source, &copies).as_bytes())?;
@@ -155,6 +157,7 @@ fn script(source: &Source, copies: &[String]) -> String {
         text += &format!("chparam -set {name} {value} {}\n", source.top);
     }
     text += &format!("hierarchy -check -top {}\n", source.top);
+    text += "proc\nflatten\nopt -fast\ntechmap -map maps/mul.v\n";
     text + "script flow.ys\nwrite_json netlist.json\n"
 }
 

@@ -40,6 +40,45 @@ fn a_squarer_with_rounding() {
     }
 }
 
+/// Signed, unsigned and mixed, of unequal widths, cut and extended.
+#[test]
+fn products_are_exact_and_cheap() {
+    let text = "module products(input signed [4:0] a, input signed [3:0] b, input [2:0] c,
+          output signed [8:0] s, output signed [11:0] t, output [7:0] u, output [3:0] v);
+        assign s = a * b;
+        assign t = a * b;
+        assign u = $unsigned(a) * c;
+        assign v = a * b;
+        endmodule";
+    let Some((_, result)) = synthesise("products", text) else {
+        return;
+    };
+    let netlist = result.unwrap();
+    for row in 0..1u64 << 12 {
+        let inputs = [row & 31, row >> 5 & 15, row >> 9];
+        let (a, b) = (eval::signed(inputs[0], 5), eval::signed(inputs[1], 4));
+        let product = a * b;
+        let expected = [
+            eval::unsigned(product, 9),
+            eval::unsigned(product, 12),
+            inputs[0] * inputs[2],
+            eval::unsigned(product, 4),
+        ];
+        assert_eq!(
+            eval::integers(&netlist, &inputs).unwrap(),
+            expected,
+            "{inputs:?}"
+        );
+    }
+    let text = "module wide(input signed [15:0] a, input signed [15:0] b, output signed [31:0] y);
+        assign y = a * b; endmodule";
+    let Some((_, result)) = synthesise("wide", text) else {
+        return;
+    };
+    let ands = result.unwrap().counts().ands;
+    assert!(ands <= 16 * 16 + 2 * 16 - 1, "{ands} ANDs");
+}
+
 #[test]
 fn a_syntax_error_has_file_and_line() {
     let text = "module broken(input a, output y);\n  assign y = a +;\nendmodule\n";
