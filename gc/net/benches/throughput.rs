@@ -1,7 +1,7 @@
 //! Bulk throughput of one lane and the time of a round trip, both parties on this machine.
 //!
 //! `cargo bench -p privet-net` measures; with `-- --test` each case runs once, small; a name
-//! (`memory`, `plain`, `tls`) restricts it to that transport.
+//! (`memory`, `plain`, `tls`, or `lan` for memory behind that link) restricts it to that transport.
 
 use privet_net::{Allow, Channel, Error, Identity, Listener, Options, Session, connect};
 use std::{thread, time::Instant};
@@ -17,7 +17,7 @@ fn main() -> Result<(), Error> {
         "{:<14}{:>16}{:>16}{:>18}",
         "transport", "one way GB/s", "both ways GB/s", "round trip us"
     );
-    let all = ["memory", "plain", "tls"];
+    let all = ["memory", "plain", "tls", "lan"];
     let chosen: Vec<_> = all
         .into_iter()
         .filter(|name| std::env::args().any(|a| a == *name))
@@ -27,6 +27,7 @@ fn main() -> Result<(), Error> {
     } else {
         chosen
     } {
+        let bytes = if transport == "lan" { bytes / 8 } else { bytes };
         let one = bulk(open(transport)?, bytes, false)?;
         let both = bulk(open(transport)?, bytes / 2, true)?;
         let trip = round_trip(open(transport)?, pings)?;
@@ -38,6 +39,13 @@ fn main() -> Result<(), Error> {
 fn open(transport: &str) -> Result<(Session, Session), Error> {
     if transport == "memory" {
         return Ok(Session::pair(1));
+    }
+    if transport == "lan" {
+        let link = "lan".parse()?;
+        return Session::pair_with(&Options {
+            link,
+            ..Options::default()
+        });
     }
     let options = Options {
         insecure_plain: transport == "plain",

@@ -52,11 +52,22 @@ pub fn connect(
     let accept: Accept = first.recv()?;
     let agreement = hello.agree(&accept.hello, Side::Client)?;
     let mut connections = Vec::from([first]);
-    for lane in 1..agreement.lanes {
+    let join_lane = |lane| {
         let socket = TcpStream::connect_timeout(&at, options.connect_timeout)
             .map_err(|e| connect_error(addr, &e))?;
-        connections.push(join(establish(socket)?, accept.token, lane)?);
-    }
+        join(establish(socket)?, accept.token, lane)
+    };
+    // All at once: on a long link each takes several round trips.
+    thread::scope(|scope| {
+        let joining: Vec<_> = (1..agreement.lanes)
+            .map(|lane| scope.spawn(move || join_lane(lane)))
+            .collect();
+        for thread in joining {
+            let gone = || Err(Error::lost("a thread of this side ended unexpectedly"));
+            connections.push(thread.join().unwrap_or_else(|_| gone())?);
+        }
+        Ok::<(), Error>(())
+    })?;
     if let Some(first) = connections.first_mut()
         && first.recv::<Done>()? != Done::Ready
     {

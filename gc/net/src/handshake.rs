@@ -241,7 +241,15 @@ impl Connection {
         let bytes = postcard::to_extend(message, bytes)
             .map_err(|_| PeerMisbehaved::Handshake("a message that does not encode"))?;
         self.sink.set_patience(self.left()?)?;
-        self.sink.control(Kind::Hello, &bytes)
+        let Err(broken) = self.sink.control(Kind::Hello, &bytes) else {
+            return Ok(());
+        };
+        // A peer that refused this side said why before it closed.
+        Err(match self.next_hello() {
+            Err(reason @ (Error::Tls(_) | Error::Incompatible { .. })) => reason,
+            Err(reason @ Error::Io(IoError::PeerAborted { .. })) => reason,
+            _ => broken,
+        })
     }
 
     pub(crate) fn recv<T: DeserializeOwned>(&mut self) -> Result<T, Error> {

@@ -169,3 +169,67 @@ impl Meter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane(phase: &str, sent: usize, received: usize) -> Stats {
+        let mut meter = Meter::new();
+        meter.set_phase(phase);
+        meter.sent_bytes(sent);
+        meter.sent_frame();
+        meter.received_bytes(received);
+        meter.received_frame();
+        Stats {
+            wire_sent: sent as u64 + 8,
+            wire_received: received as u64 + 8,
+            ..meter.stats()
+        }
+    }
+
+    #[test]
+    fn lanes_add_up_by_phase_and_survive_encoding() {
+        let mut stats = lane("a / b", 10, 1);
+        stats.merge(&lane("c", 20, 2));
+        stats.merge(&lane("a / b", 40, 4));
+        let by_name: Vec<_> = stats
+            .phases
+            .iter()
+            .map(|p| {
+                (
+                    p.name.as_str(),
+                    p.sent_bytes,
+                    p.received_bytes,
+                    p.flights_sent,
+                )
+            })
+            .collect();
+        assert_eq!(by_name, [("a / b", 50, 5, 2), ("c", 20, 2, 1)]);
+        let total = stats.total();
+        assert_eq!(
+            (total.sent_bytes, total.received_bytes, stats.flights()),
+            (70, 7, 6)
+        );
+        assert_eq!((stats.overhead_sent(), stats.overhead_received()), (24, 24));
+        let bytes = postcard::to_allocvec(&stats).unwrap();
+        assert_eq!(postcard::from_bytes::<Stats>(&bytes).unwrap(), stats);
+    }
+
+    #[test]
+    fn bytes_received_in_a_later_phase_than_their_frame_are_counted_there() {
+        let mut meter = Meter::new();
+        meter.received_frame();
+        meter.set_phase("later");
+        meter.received_bytes(5);
+        let stats = meter.stats();
+        assert_eq!(stats.phases[0].received_frames, 1);
+        assert_eq!(
+            (
+                stats.phases[1].name.as_str(),
+                stats.phases[1].received_bytes
+            ),
+            ("later", 5)
+        );
+    }
+}
