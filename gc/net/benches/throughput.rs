@@ -9,7 +9,7 @@ use std::{thread, time::Instant};
 fn main() -> Result<(), Error> {
     let quick = std::env::args().any(|arg| arg == "--test");
     let (bytes, pings) = if quick {
-        (1 << 20, 10)
+        (1 << 24, 10)
     } else {
         (4 << 30, 20_000)
     };
