@@ -1,6 +1,7 @@
 //! Rates of the extension and of silent OT: each role alone on recorded messages, and both parties together.
 //!
-//! `cargo bench -p privet-ot --bench ot`; with `-- --test` every case runs once, small.
+//! `cargo bench -p privet-ot --bench ot`; with `-- --test` every case runs once, small; a name
+//! (`roles`, `together`, `triples`, `hashing`, `extension`, `Secret17`, …) selects cases.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,17 +22,30 @@ use privet_ot::{cot, ideal, laws, ole, triples};
 use privet_prim::{Block, Delta};
 
 fn main() {
-    let quick = std::env::args().any(|arg| arg == "--test");
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let quick = args.iter().any(|arg| arg == "--test");
+    let wanted = |case: &str| {
+        let mut names = args.iter().filter(|arg| !arg.starts_with("--")).peekable();
+        names.peek().is_none() || names.any(|name| case.contains(name.as_str()))
+    };
     for set in Parameters::ALL {
-        roles(set, quick);
+        if wanted(&format!("roles {set:?}")) {
+            roles(set, quick);
+        }
+        if wanted(&format!("together {set:?}")) {
+            together(set, if quick { 1 << 18 } else { 1 << 24 });
+        }
     }
-    for set in Parameters::ALL {
-        together(set, if quick { 1 << 18 } else { 1 << 24 });
+    if wanted("triples") {
+        triples(if quick { 1024 } else { 1 << 17 });
     }
-    triples(if quick { 1024 } else { 1 << 17 });
-    hashing(if quick { 64 } else { 1 << 15 });
+    if wanted("hashing") {
+        hashing(if quick { 64 } else { 1 << 15 });
+    }
     for field in cot::Field::ALL {
-        extension(field, if quick { 1 << 14 } else { 1 << 22 });
+        if wanted(&format!("extension {field:?}")) {
+            extension(field, if quick { 1 << 14 } else { 1 << 22 });
+        }
     }
 }
 
@@ -62,7 +76,7 @@ fn roles(set: Parameters, quick: bool) {
             let start = Instant::now();
             for (i, msg) in group_msgs.chunks_exact_mut(set.tree_bytes()).enumerate() {
                 sender
-                    .iteration()
+                    .danger_iteration()
                     .make_tree(g * group + i, &mut out, msg)
                     .unwrap();
                 black_box(&out);
@@ -73,7 +87,7 @@ fn roles(set: Parameters, quick: bool) {
             let start = Instant::now();
             for (i, msg) in group_msgs.chunks_exact(set.tree_bytes()).enumerate() {
                 receiver
-                    .iteration()
+                    .danger_iteration()
                     .open_tree(g * group + i, msg, &mut out)
                     .unwrap();
                 black_box(&out);

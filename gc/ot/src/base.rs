@@ -3,7 +3,7 @@
 //! - Functionality: the sender gets pairs of keys `(k0, k1)`; the receiver, with choices `c` of its own, gets `k_c`.
 //! - Secure against: semi-honest, either side; the receiver's choice is hidden perfectly (its point is uniform whatever the
 //!   choice), the other key by the computational Diffie-Hellman assumption, with SHA-256 as random oracle.
-//! - From: [CO15] (eprint 2015/267), §3. Differs: keys are random and used once, so nothing is encrypted; the hash binds the
+//! - From: CO15 (eprint 2015/267), §3. Differs: keys are random and used once, so nothing is encrypted; the hash binds the
 //!   index, both points and the shared one, so that no two transfers share an oracle input.
 //! - Cost for n: 1 message of 32 bytes, sender → receiver; 1 of 32·n bytes back; 2n+1 and 2n scalar products.
 //!

@@ -2,7 +2,7 @@
 //!
 //! - Functionality: the sender brings Δ and gets keys `K`; the receiver brings choices `x` and gets MACs `M = K ⊕ x·Δ`.
 //! - Secure against: semi-honest, either side; AES in counter mode as PRG, base OTs of [`crate::base`].
-//! - From: [Roy22] SoftSpokenOT (CRYPTO 2022, eprint 2022/192), Fig. 8 with the repetition code, no consistency check.
+//! - From: Roy22 SoftSpokenOT (CRYPTO 2022, eprint 2022/192), Fig. 8 with the repetition code, no consistency check.
 //! - Differs: Δ is chosen by the sender (it is the vector of puncture points); n is padded to a multiple of 128.
 //! - Cost: set-up 32 + 4096 + 4096 bytes in 3 flights; n transfers 16·⌈n/128⌉·128/k bytes in 1 flight, receiver → sender.
 //!

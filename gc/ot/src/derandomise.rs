@@ -2,7 +2,7 @@
 //!
 //! - Functionality: sender gets `K`, holds Δ; receiver gets `M = K ⊕ x·Δ` for its own `x`.
 //! - Secure against: semi-honest, either side; perfect, in the random-COT hybrid model.
-//! - From: [Bea95]. Differs: bits are packed 8 to a byte.
+//! - From: Bea95. Differs: bits are packed 8 to a byte.
 //! - Cost for n: 1 message of ⌈n/8⌉ bytes per batch of 32,768, receiver → sender; no hash.
 
 pub mod drive;

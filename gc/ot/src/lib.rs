@@ -1,4 +1,4 @@
-//! Oblivious transfer: base OT, SoftSpoken extension, correlated and random OT.
+//! Oblivious transfer: base OT, SoftSpoken extension, silent OT, and products of bits on top.
 //!
 //! | module | gives |
 //! |---|---|

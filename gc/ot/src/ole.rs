@@ -2,7 +2,7 @@
 //!
 //! - Functionality: sender gets random bits `a, c`, receiver random bits `b, d`, with `a·b = c ⊕ d`.
 //! - Secure against: semi-honest, either side; 128 bits, H tweakable correlation robust with one key per transfer.
-//! - From: [Gil99] over random OT: `c = r_0`, `a = r_0 ⊕ r_1`, `d = r_b`, r the least bits of the hashes.
+//! - From: Gil99 over random OT: `c = r_0`, `a = r_0 ⊕ r_1`, `d = r_b`, r the least bits of the hashes.
 //! - Differs: nothing is sent, a and b are random; whoever needs its own operands opens a ⊕ a' and b ⊕ b', one bit each way.
 //! - Cost for n: n random correlated OTs; 2n hashes for the sender, n for the receiver; hashed and packed chunk by chunk.
 

@@ -2,7 +2,7 @@
 //!
 //! - Functionality: sender gets (random) or brings (chosen) `2^m` messages of w bits; the receiver gets the one it chooses.
 //! - Secure against: semi-honest, either side; 128 bits, H tweakable correlation robust with one key per correlated OT.
-//! - From: [NP99] in the correlated-OT setting. `mask_j = ⊕_i H(K_i^{j_i})[slot j]`: one hash of each of the 2m keys, cut into slots.
+//! - From: NP99 in the correlated-OT setting. `mask_j = ⊕_i H(K_i^{j_i})[slot j]`: one hash of each of the 2m keys, cut into slots.
 //! - Differs: never a hash of `⊕_i K_i^{j_i}`: under one Δ that depends only on the parity of j and opens half of the messages.
 //! - Cost for n: n·m random correlated OTs, 2nm and nm hashes; chosen: ⌈n·m/8⌉ bytes from the receiver, ⌈n·2^m·w/8⌉ back, 2 flights a batch of 65,536.
 //!

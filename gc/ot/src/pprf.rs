@@ -2,7 +2,7 @@
 //!
 //! - Functionality: the tree maker gets all leaves; the other party, who holds a point α of k bits, gets all leaves but leaf α.
 //! - Secure against: semi-honest, either side, in the random-OT hybrid; the generator is AES in counter mode keyed by the node.
-//! - From: [GGM86] with [Roy22] (eprint 2022/192) §6. Differs: the holder of α keeps its leaves in the order `leaf ⊕ α`, so that
+//! - From: GGM86 with Roy22 (eprint 2022/192) §6. Differs: the holder of α keeps its leaves in the order `leaf ⊕ α`, so that
 //!   the missing one is always leaf 0 and no address depends on α.
 //! - Cost for one tree: k random OTs with choices ¬α, 32·k bytes from the maker.
 

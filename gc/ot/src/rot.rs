@@ -2,7 +2,7 @@
 //!
 //! - Functionality: the sender gets pairs of random keys `(k0, k1)`; the receiver gets `k_x` for its choices x.
 //! - Secure against: semi-honest, either side; 128 bits, H tweakable correlation robust with one key per transfer.
-//! - From: [IKNP03] with the hash of [GKWY20] (eprint 2019/1168).
+//! - From: IKNP03 with the hash of GKWY20 (eprint 2019/1168).
 //! - Differs: index = domain and number of the transfer, under a key that the set-up's transcript fixes.
 //! - Cost for n: no message beyond the correlated OTs; 2n hashes for the sender, n for the receiver.
 

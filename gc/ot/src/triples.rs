@@ -2,7 +2,7 @@
 //!
 //! - Functionality: parties get shares of random bits `a, b_1 … b_W` and of `a·b_1 … a·b_W`; W = 1 is a Beaver triple.
 //! - Secure against: semi-honest, either side; 128 bits, H tweakable correlation robust with one key per transfer.
-//! - From: [Gil99], [ALSZ13]. Differs: the two cross products `a·b'` come from one random OT in each direction, with W-bit strings: a is the choice
+//! - From: Gil99, ALSZ13. Differs: the two cross products `a·b'` come from one random OT in each direction, with W-bit strings: a is the choice
 //!   of the OT this party receives, the b's the string differences of the one it sends.
 //! - Differs: nothing is sent beyond the correlated OTs, whatever W.
 //! - Cost for n: n random correlated OTs in each direction; 3n hashes a party; hashed and packed chunk by chunk.

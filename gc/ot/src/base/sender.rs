@@ -28,7 +28,7 @@ pub fn start(prg: &mut Prg) -> (SenderPoint, AwaitPoints) {
 }
 
 impl AwaitPoints {
-    /// Both keys of each transfer. [CO15] Fig. 1: `k_0 = H(a·B)`, `k_1 = H(a·(B − A))`.
+    /// Both keys of each transfer. CO15 Fig. 1: `k_0 = H(a·B)`, `k_1 = H(a·(B − A))`.
     #[must_use]
     pub fn finish(self, reply: &ReceiverPoints) -> Vec<[Block; 2]> {
         let offset = self.first.point * self.secret;

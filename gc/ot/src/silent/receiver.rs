@@ -121,9 +121,10 @@ impl Receiver {
         self.counters
     }
 
-    /// The current iteration, for opening its trees.
+    /// The current iteration, for opening its trees one by one, in benches and tests. Dangerous: these are the very transfers that
+    /// are given out anyway, so using them repeats them.
     #[must_use]
-    pub const fn iteration(&self) -> &Iteration {
+    pub const fn danger_iteration(&self) -> &Iteration {
         &self.iteration
     }
 

@@ -170,9 +170,10 @@ impl Sender {
         self.counters
     }
 
-    /// The current iteration, for making its trees.
+    /// The current iteration, for making its trees one by one, in benches and tests. Dangerous: these are the very transfers that
+    /// are given out anyway, so using them repeats them.
     #[must_use]
-    pub const fn iteration(&self) -> &Iteration {
+    pub const fn danger_iteration(&self) -> &Iteration {
         &self.iteration
     }
 

@@ -207,15 +207,21 @@ fn a_corrupted_tree_gives_wrong_macs_and_wrong_lengths_are_errors() {
     );
     let mut msg = vec![0; SET.tree_bytes()];
     sender
-        .iteration()
+        .danger_iteration()
         .make_tree(3, &mut keys, &mut msg)
         .unwrap();
-    receiver.iteration().open_tree(3, &msg, &mut macs).unwrap();
+    receiver
+        .danger_iteration()
+        .open_tree(3, &msg, &mut macs)
+        .unwrap();
     correlated(sender.delta(), &keys, &macs);
     for bit in [0, 7, 8 * msg.len() - 1] {
         let mut bad = msg.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
-        receiver.iteration().open_tree(3, &bad, &mut macs).unwrap();
+        receiver
+            .danger_iteration()
+            .open_tree(3, &bad, &mut macs)
+            .unwrap();
         let wrong = keys
             .iter()
             .zip(&macs)
@@ -225,17 +231,22 @@ fn a_corrupted_tree_gives_wrong_macs_and_wrong_lengths_are_errors() {
     }
     for len in [0, msg.len() - 1, msg.len() + 1] {
         let bad = vec![0; len];
-        assert!(receiver.iteration().open_tree(3, &bad, &mut macs).is_err());
+        assert!(
+            receiver
+                .danger_iteration()
+                .open_tree(3, &bad, &mut macs)
+                .is_err()
+        );
     }
     assert!(
         receiver
-            .iteration()
+            .danger_iteration()
             .open_tree(SET.trees(), &msg, &mut macs)
             .is_err()
     );
     assert!(
         sender
-            .iteration()
+            .danger_iteration()
             .make_tree(0, &mut keys[1..], &mut msg)
             .is_err()
     );

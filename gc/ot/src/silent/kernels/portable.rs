@@ -27,7 +27,7 @@ pub(super) fn kernel() -> Kernel {
     }
 }
 
-/// σ of [GKWY20] (eprint 2019/074), §7.3: a linear orthomorphism, without which the right child would give its parent away.
+/// σ of GKWY20 (eprint 2019/074), §7.3: a linear orthomorphism, without which the right child would give its parent away.
 pub(super) fn sigma(x: Block) -> Block {
     let x = u128::from(x);
     let high = x >> 64;
