@@ -17,7 +17,7 @@ use privet_passes::network::{Layer, Network};
 use privet_passes::project::Basis;
 use privet_passes::report::{CostModel, Estimate, Measure};
 use privet_passes::rng::Rng;
-use privet_passes::shrink::{Options as ShrinkOptions, shrink};
+use privet_passes::shrink::{Options as ShrinkOptions, refit, shrink};
 use privet_passes::train::{Control, Options, train};
 use privet_passes::{Dataset, Split, fixed};
 
@@ -194,7 +194,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(format!("{name} is not b1, b2, b3 or b4").into());
     };
     let started = Instant::now();
-    let split = bench.held_back.split(&load(&bench, bench.train)?)?;
+    let all = load(&bench, bench.train)?;
+    let split = bench.held_back.split(&all)?;
     let mut network = bench.network.clone();
     train(
         &mut network,
@@ -217,7 +218,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         folder: std::env::var_os("PRIVET_STEPS").map(PathBuf::from),
         ..ShrinkOptions::default()
     };
-    let found = shrink(&network, &split, &options, &model, &mut |e| {
+    let mut found = shrink(&network, &split, &options, &model, &mut |e| {
         eprint!("\r{:3.0} %  {:40}", 100.0 * e.done, e.stage);
         Control::Continue
     })?;
@@ -233,6 +234,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     line("after", &found.after);
     let ratio = found.before.cost.ands as f64 / found.after.cost.ands.max(1) as f64;
     println!("{ratio:.1}-fold; widths {:?}", found.formats.value());
+    // Form and widths are decided: both networks now see all training data.
+    let tell = &mut |_: &_| Control::Continue;
+    let mut whole = bench.network.clone();
+    train(&mut whole, &all, None, &bench.options, tell)?;
+    let retrain = Options {
+        epochs: 20,
+        ..options.retrain
+    };
+    refit(&mut found, &all, &retrain, &mut |_| Control::Continue)?;
     if arguments.iter().any(|a| a == "--final") {
         let test = load(&bench, bench.test)?;
         let small = embedded(found.basis.as_ref(), &test)?;
@@ -244,7 +254,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
         println!(
             "test: {:.2} % before, {:.2} % after, float; {:.2} % after, quantised",
-            100.0 * network.accuracy(&test)?,
+            100.0 * whole.accuracy(&test)?,
             100.0 * found.network.accuracy(&small)?,
             100.0 * fixed::accuracy(&model_file, &small)?,
         );

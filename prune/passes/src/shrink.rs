@@ -12,13 +12,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Split;
+use crate::data::{Dataset, Split};
 use crate::error::{Error, check_option};
 use crate::network::Network;
 use crate::project::{Basis, Method, Options as ProjectOptions, Projected, Size, project};
 use crate::report::{Cost, CostModel, Event, Listener, Measure, PassReport};
 use crate::train::qat::Formats;
-use crate::train::{Control, Options as TrainOptions, Teacher};
+use crate::train::{Control, Options as TrainOptions, Teacher, train};
 
 use memo::Memo;
 use way::{Candidate, Way};
@@ -174,6 +174,38 @@ pub fn shrink(
             allowed: "larger, or the widths wider: none of these networks keeps the accuracy"
                 .to_owned(),
         })
+}
+
+/// Trains the network found on all training data, the validation part included: its form, its widths and the
+/// number of epochs were decided before, so nothing is left to be judged. The measures stay those from before.
+///
+/// # Errors
+/// Those of training, [`Error::Stopped`] on request.
+pub fn refit(
+    found: &mut Shrunk,
+    data: &Dataset,
+    retrain: &TrainOptions,
+    progress: &mut dyn FnMut(&Event) -> Control,
+) -> Result<(), Error> {
+    let mut listener = Listener::new(progress);
+    listener.stage("training on all data".to_owned(), 0.0, 1.0)?;
+    let embedded = found
+        .basis
+        .as_ref()
+        .map(|b| b.embed_all(data))
+        .transpose()?;
+    let data = embedded.as_ref().unwrap_or(data);
+    let options = TrainOptions {
+        formats: Some(found.formats.clone()),
+        ..retrain.clone()
+    };
+    let mut network = found.network.clone();
+    train(&mut network, data, None, &options, &mut |e| {
+        listener.epoch(e, options.epochs)
+    })?;
+    listener.check()?;
+    found.network = found.formats.round_weights(&network);
+    Ok(())
 }
 
 fn shrunk(end: Candidate, basis: Option<Basis>, before: Measure, steps: Vec<PassReport>) -> Shrunk {

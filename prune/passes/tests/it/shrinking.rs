@@ -6,7 +6,7 @@ use privet_passes::fixed;
 use privet_passes::network::Layer;
 use privet_passes::report::Estimate;
 use privet_passes::rng::Rng;
-use privet_passes::shrink::{Options, Shrunk, shrink};
+use privet_passes::shrink::{Options, Shrunk, refit, shrink};
 use privet_passes::train::{Control, Options as TrainOptions, train};
 use privet_passes::{Network, Split};
 
@@ -85,7 +85,7 @@ fn the_chain_keeps_its_budget_and_resumes() {
         .unwrap();
         (found, epochs)
     };
-    let (found, resumed) = run();
+    let (mut found, resumed) = run();
     // Nothing is trained twice.
     let (again, none) = run();
     assert_eq!((again, none), (found.clone(), 0));
@@ -129,6 +129,20 @@ fn the_chain_keeps_its_budget_and_resumes() {
         "{accuracy}: {:?}",
         found.after
     );
+
+    // Trained on everything, form and widths stay.
+    let (macs, all) = (
+        found.network.macs().unwrap(),
+        digits::dataset(1, 2_000).unwrap(),
+    );
+    let retrain = TrainOptions {
+        epochs: 2,
+        ..TrainOptions::default()
+    };
+    refit(&mut found, &all, &retrain, &mut |_| Control::Continue).unwrap();
+    assert_eq!(found.formats.round_weights(&found.network), found.network);
+    assert!(found.network.macs().unwrap() <= macs + macs / 10);
+    fixed::quantised(&found.network, &fixed::options(&found.formats), &train_part).unwrap();
 }
 
 #[test]
