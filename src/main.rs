@@ -15,6 +15,7 @@ mod plan;
 mod progress;
 mod quantise;
 mod serve;
+mod synth;
 mod table;
 
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ enum Command {
     /// Look at, evaluate and convert netlists.
     #[command(subcommand)]
     Netlist(netlist::Command),
+    Synth(synth::Synth),
     /// Garble and evaluate netlists.
     #[command(subcommand)]
     Gc(gc::Command),
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => plan::inspect(args),
         Command::Plan(args) => plan::run(args),
         Command::Netlist(command) => netlist::run(command),
+        Command::Synth(args) => synth::run(args),
         Command::Gc(command) => gc::run(command),
         Command::Bench(command) => bench::run(command),
         Command::Completions { shell } => {

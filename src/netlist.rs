@@ -126,7 +126,8 @@ fn extension(path: &Path) -> String {
         .unwrap_or_default()
 }
 
-fn write(netlist: &Netlist, to: &Path) -> Result<(), Failure> {
+/// Writes a netlist in the format that the file's extension names.
+pub(crate) fn write(netlist: &Netlist, to: &Path) -> Result<(), Failure> {
     let bytes = match extension(to).as_str() {
         "txt" | "bristol" => bristol::write(netlist).into_bytes(),
         "pvn" => compact::write(netlist),

@@ -156,3 +156,63 @@ fn netlists_are_listed_counted_evaluated_converted_and_garbled() {
 fn completions_are_printed() {
     assert!(text(&privet(&["completions", "bash"]).stdout).contains("privet"));
 }
+
+#[test]
+fn verilog_of_ones_own_becomes_a_netlist_or_a_clear_error() {
+    let scratch = Scratch::new("synth");
+    let file = |name: &str, text: &str| {
+        let path = scratch.path(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let square = file(
+        "square.v",
+        "module square #(parameter W = 12) (input signed [W-1:0] x, output [2*W-9:0] y);\n\
+         wire [2*W-1:0] p = x * x;\n wire [2*W-1:0] r = p + 128;\n\
+         assign y = r[2*W-1:8];\nendmodule\n",
+    );
+    let out = scratch.path("square.pvn");
+    let made = privet(&[
+        "synth", &square, "--top", "square", "--bits", "12", "-o", &out, "--json",
+    ]);
+    if text(&made.stderr).contains("no Yosys found") {
+        println!("skipped: no Yosys on this machine");
+        return;
+    }
+    let line = json_lines(&made).pop().unwrap();
+    assert!(
+        line["equivalence"].as_str().unwrap().starts_with("proved"),
+        "{line}"
+    );
+    for x in [-2048i64, -1000, -1, 0, 1, 11, 2047] {
+        let got = privet(&[
+            "netlist",
+            "eval",
+            &out,
+            "--input",
+            &format!("x={x}"),
+            "--json",
+        ]);
+        let y: i64 = json_lines(&got)[0]["y"].as_str().unwrap().parse().unwrap();
+        assert_eq!(y.rem_euclid(1 << 16), (x * x + 128) >> 8, "{x}");
+    }
+    for (name, body, expected) in [
+        ("syntax", "assign y = a +;", "syntax.v:2"),
+        (
+            "latch",
+            "reg q; always @* if (a) q = b; assign y = q;",
+            "latch",
+        ),
+        (
+            "register",
+            "reg q; always @(posedge a) q <= b; assign y = q;",
+            "register",
+        ),
+    ] {
+        let source = format!("module m (input a, input b, output y);\n{body}\nendmodule\n");
+        let path = file(&format!("{name}.v"), &source);
+        let (code, line) = failure(&privet(&["synth", &path, "--top", "m", "-o", &out]));
+        assert_eq!(code, 3, "{line}");
+        assert!(line.contains(expected), "{line}");
+    }
+}
