@@ -19,13 +19,14 @@ mod defer;
 mod examine;
 mod fold;
 mod interval;
+mod narrow;
 mod rewrite;
 
 pub use error::{QuantError, Shortage};
-pub use input::InputError;
+pub use input::{InputError, range_of_bytes};
 #[cfg(any(test, feature = "laws"))]
 pub use laws::vectors;
-pub use options::{Frac, Placement, QuantOptions, Weights};
+pub use options::{Frac, Narrow, Placement, QuantOptions, Weights};
 pub use oracle::{EvalError, Evaluation, Oracle};
 pub use quantise::quantise;
 pub use summary::{TensorSummary, summary};

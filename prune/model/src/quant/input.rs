@@ -1,6 +1,7 @@
 //! Real inputs to integers.
 
 use super::ir::{Graph, RangeOrigin};
+use crate::preprocess::Preprocess;
 
 /// An input that the network does not take.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -46,6 +47,35 @@ pub fn quantise_value(x: f64, frac_bits: u32) -> Option<i64> {
     const LIMIT: f64 = (1u64 << 62) as f64;
     let scaled = (x * f64::from(frac_bits).exp2() + 0.5).floor();
     (scaled.abs() < LIMIT).then_some(scaled as i64)
+}
+
+/// Bounds of the network's real inputs where raw values are bytes: the images of 0 and 255 under
+/// the public preprocessing, channel by channel. Proven, so they may be stated to the quantiser as
+/// [`input_range`](super::QuantOptions::input_range). `None` for parameters that are no numbers.
+#[must_use]
+pub fn range_of_bytes(preprocess: &Preprocess) -> Option<[f32; 2]> {
+    let of = |values: &[f32], channel: usize, default: f32| match values {
+        [] => default,
+        [one] => *one,
+        _ => values.get(channel).copied().unwrap_or(default),
+    };
+    let channels = preprocess.mean.len().max(preprocess.deviation.len()).max(1);
+    let mut range: Option<[f32; 2]> = None;
+    for channel in 0..channels {
+        let (mean, deviation) = (
+            of(&preprocess.mean, channel, 0.0),
+            of(&preprocess.deviation, channel, 1.0),
+        );
+        for byte in [0.0f32, 255.0] {
+            let real = (byte / preprocess.divide - mean) / deviation;
+            if !real.is_finite() {
+                return None;
+            }
+            let [lo, hi] = range.unwrap_or([real, real]);
+            range = Some([lo.min(real), hi.max(real)]);
+        }
+    }
+    range
 }
 
 impl Graph {
@@ -97,7 +127,7 @@ impl Graph {
 
 #[cfg(test)]
 mod tests {
-    use super::quantise_value;
+    use super::*;
 
     #[test]
     fn ties_go_toward_positive_infinity() {
@@ -107,6 +137,15 @@ mod tests {
         assert_eq!(quantise_value(-1.5 - 1e-9, 0), Some(-2));
         assert_eq!(quantise_value(1.0 / 8192.0, 12), Some(1));
         assert_eq!(quantise_value(-1.0 / 8192.0, 12), Some(0));
+    }
+
+    #[test]
+    fn bytes_have_proven_bounds() {
+        let of = |text: &str| range_of_bytes(&Preprocess::parse(text).expect(text));
+        assert_eq!(of("divide=255"), Some([0.0, 1.0]));
+        assert_eq!(of("bgr,mean=104,117,123"), Some([-123.0, 151.0]));
+        let [lo, hi] = of("divide=255,mean=0.5,0.25,0.5,std=0.25,0.5,0.5").expect("numbers");
+        assert_eq!([lo, hi], [-2.0, 2.0]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct QuantOptions {
     pub rounding: bool,
     /// Where truncations stand.
     pub placement: Placement,
+    /// Which tensors get a ring no wider than their range.
+    pub narrow: Narrow,
     /// Bounds that hold for every real input, if the caller states some; an input outside is
     /// refused when it is quantised, so ranges derived from them are proven.
     pub input_range: Option<[f32; 2]>,
@@ -33,6 +35,7 @@ impl Default for QuantOptions {
             weights: Weights::SameFrac,
             rounding: true,
             placement: Placement::Early,
+            narrow: Narrow::Proven,
             input_range: None,
         }
     }
@@ -77,6 +80,17 @@ pub enum Weights {
     Frac(u32),
     /// Layer by layer the most fraction bits, at most the values', with which its weights fit that width.
     Fit(u32),
+}
+
+/// Which tensors get a ring no wider than their range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Narrow {
+    /// None: stored values have the width B.
+    Off,
+    /// Those whose range is proven: the values are the same for every input.
+    Proven,
+    /// Also those whose range was seen on data: cheaper, but an input that exceeds it wraps earlier.
+    Calibrated,
 }
 
 /// Where truncations stand. The values are the same; what it costs depends on the protocol.

@@ -8,7 +8,8 @@ use super::fold::Folded;
 use super::input::quantise_value;
 use super::interval::{self, Interval, Needs};
 use super::ir::{Model, Range, RangeOrigin};
-use super::options::{Frac, Placement, QuantOptions};
+use super::narrow;
+use super::options::{Frac, Narrow, Placement, QuantOptions};
 use super::rewrite;
 use super::validate::Limits;
 use crate::graph::Graph;
@@ -41,6 +42,19 @@ pub fn quantise(
     };
     model.validate(&Limits::default())?;
     Ok(model)
+}
+
+struct Found {
+    proven: Needs,
+    seen: Option<Needs>,
+    what: Examination,
+}
+
+impl Found {
+    /// The seen intervals where there are any.
+    fn needs(&mut self) -> &mut Needs {
+        self.seen.as_mut().unwrap_or(&mut self.proven)
+    }
 }
 
 struct Job<'a> {
@@ -125,34 +139,40 @@ impl Job<'_> {
             widen: [].into(),
         };
         let mut model = build(&self.folded, &spec)?;
-        let mut found = self.examine(&mut model)?;
-        if !found.1.widen.is_empty() {
-            spec.widen = std::mem::take(&mut found.1.widen);
+        let mut found = self.examine(&model)?;
+        if !found.what.widen.is_empty() {
+            spec.widen = std::mem::take(&mut found.what.widen);
             model = build(&self.folded, &spec)?;
-            found = self.examine(&mut model)?;
+            found = self.examine(&model)?;
         }
-        if !found.1.shortages.is_empty() {
-            return Err(QuantError::Overflow(found.1.shortages));
+        if !found.what.shortages.is_empty() {
+            return Err(QuantError::Overflow(found.what.shortages));
         }
+        let margin = self.options.margin();
         if self.options.placement == Placement::Late
-            && rewrite::relu_behind_max_pool(&mut model, &mut found.0, self.options.margin())
+            && rewrite::relu_behind_max_pool(&mut model, found.needs(), margin)
         {
-            found = self.examine(&mut model)?;
+            found = self.examine(&model)?;
         }
-        for (tensor, range) in model.graph.tensors.iter_mut().zip(found.1.ranges) {
+        for (tensor, range) in model.graph.tensors.iter_mut().zip(found.what.ranges) {
             tensor.range = range;
         }
         self.state_input_range(&mut model);
+        let seen = found
+            .seen
+            .filter(|_| self.options.narrow == Narrow::Calibrated);
+        if self.options.narrow != Narrow::Off {
+            narrow::narrow(&mut model, &found.proven, seen.as_ref(), margin);
+        }
         Ok(model)
     }
 
-    /// What is known of the values, the seen where there is any, and what follows.
-    fn examine(&self, model: &mut Model) -> Result<(Needs, Examination), QuantError> {
-        let input = self.input_interval(model)?;
-        let proven = interval::proven(model, input);
+    /// What is proven, what was seen, and what follows.
+    fn examine(&self, model: &Model) -> Result<Found, QuantError> {
+        let proven = interval::proven(model, self.input_interval(model)?);
         let seen = calibrate::seen(model, self.calibration)?;
-        let found = examine(model, &proven, seen.as_ref(), self.options.margin());
-        Ok((seen.unwrap_or(proven), found))
+        let what = examine(model, &proven, seen.as_ref(), self.options.margin());
+        Ok(Found { proven, seen, what })
     }
 
     fn input_interval(&self, model: &Model) -> Result<Interval, QuantError> {

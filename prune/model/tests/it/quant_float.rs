@@ -5,7 +5,7 @@ use privet_model::graph::{
 };
 use privet_model::quant::ir::{self, RangeOrigin};
 use privet_model::quant::{
-    self, Frac, Limits, Oracle, Placement, QuantError, QuantOptions, Weights,
+    self, Frac, Limits, Narrow, Oracle, Placement, QuantError, QuantOptions, Weights,
 };
 
 /// SplitMix64.
@@ -606,6 +606,55 @@ fn pools_get_a_wider_ring_where_they_need_one() {
         let integers = model.graph.quantise_input(input).unwrap();
         assert_eq!(model.evaluate(&integers).unwrap().logits, integers[..1]);
     }
+}
+
+#[test]
+fn rings_are_as_narrow_as_proven_or_seen() {
+    let mut net = Net::new(&[4], 20);
+    let l = net.linear(net.input(), 4, 3);
+    let r = net.relu(l);
+    let l = net.linear(r, 3, 5);
+    let s = net.push(Op::Sigmoid, &[l]);
+    let l = net.linear(s, 5, 2);
+    let graph = net.finish(l);
+    let widths = |narrow, input_range| {
+        let mut stream = Stream(3);
+        let inputs: Vec<Vec<f32>> = (0..50).map(|_| stream.reals(4, 1.0)).collect();
+        let options = QuantOptions {
+            narrow,
+            input_range,
+            ..QuantOptions::fixed(16, 11)
+        };
+        let model = quant::quantise(&graph, &options, &inputs).unwrap();
+        let same = QuantOptions {
+            narrow: Narrow::Off,
+            ..options
+        };
+        let wide = quant::quantise(&graph, &same, &inputs).unwrap();
+        for input in &inputs {
+            let integers = model.graph.quantise_input(input).unwrap();
+            assert_eq!(model.evaluate(&integers), wide.evaluate(&integers));
+        }
+        let read = model
+            .graph
+            .nodes
+            .iter()
+            .filter(|n| n.op.weight_bits().is_some());
+        let tensors = read.map(|n| model.graph.tensor(n.inputs[0]).unwrap());
+        tensors.map(|t| t.ring.bits()).collect::<Vec<_>>()
+    };
+    assert_eq!(widths(Narrow::Off, None), [16, 16, 16]);
+    // A sigmoid lies in [0, 2^11].
+    let sigmoid = widths(Narrow::Proven, None);
+    assert!(
+        sigmoid[..2] == [16, 16] && (12..=13).contains(&sigmoid[2]),
+        "{sigmoid:?}"
+    );
+    // The input in [-2^11, 2^11], and then the first layer's results.
+    let stated = widths(Narrow::Proven, Some([-1.0, 1.0]));
+    assert!(stated[0] == 13 && stated[1] < 15, "{stated:?}");
+    let seen = widths(Narrow::Calibrated, None);
+    assert!(seen[0] <= 13 && seen[1] <= stated[1], "{seen:?}");
 }
 
 #[test]

@@ -90,6 +90,26 @@ fn b1_on_a_thousand_images() {
 }
 
 #[test]
+fn b1_with_the_range_of_bytes_reads_short_words() {
+    let Some(graph) = data::model("models/b1_mnist_cnn.onnx") else {
+        return;
+    };
+    let Some(samples) = data::samples(&graph, MNIST[0], MNIST[1], None, 1000) else {
+        return;
+    };
+    let bytes = Preprocess::parse("divide=255").unwrap();
+    let options = QuantOptions {
+        input_range: quant::range_of_bytes(&bytes),
+        ..QuantOptions::fixed(16, 12)
+    };
+    let (model, [floats, integers]) = compare(&graph, &options, &samples);
+    assert!(integers + 1 >= floats);
+    let input = model.graph.tensor(model.graph.input).unwrap();
+    // 1.0 is 2^12, which needs 14 bits with its sign.
+    assert_eq!(input.ring.bits(), 14);
+}
+
+#[test]
 fn b2_on_a_thousand_images() {
     let options = QuantOptions::fixed(16, 11);
     keeps("models/b2_mnist_dnn.onnx", MNIST, None, &options, 1);
@@ -159,15 +179,17 @@ fn resnet_on_a_few_images() {
 }
 
 #[test]
-#[ignore = "minutes"]
-fn resnet_on_a_thousand_images() {
-    for placement in [Placement::Early, Placement::Late] {
+#[ignore = "a minute"]
+fn resnet_on_two_hundred_images() {
+    for (name, placement) in [
+        ("resnet20_cifar10_bn.onnx", Placement::Early),
+        ("resnet20_cifar10.onnx", Placement::Late),
+    ] {
         let options = QuantOptions {
             placement,
             ..QuantOptions::default()
         };
-        resnet("resnet20_cifar10_bn.onnx", 1000, &options, 5);
-        resnet("resnet20_cifar10.onnx", 1000, &options, 5);
+        resnet(name, 200, &options, 3);
     }
 }
 
