@@ -29,5 +29,5 @@ pub use laws::vectors;
 pub use options::{Frac, Narrow, Placement, QuantOptions, Weights};
 pub use oracle::{EvalError, Evaluation, Oracle};
 pub use quantise::quantise;
-pub use summary::{TensorSummary, summary};
+pub use summary::{TensorSummary, observed, summary};
 pub use validate::{GraphError, Limits};

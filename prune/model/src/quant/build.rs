@@ -4,8 +4,6 @@ mod linear;
 mod merge;
 mod nonlinear;
 
-use std::collections::BTreeMap;
-
 use privet_ring::Ring;
 
 use super::defer::{self, Decision};
@@ -16,13 +14,11 @@ use super::options::QuantOptions;
 use crate::graph::ValueId;
 
 /// Everything that determines the integers but the ranges.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Spec<'a> {
     pub(super) options: &'a QuantOptions,
     /// Fraction bits f of stored values.
     pub(super) frac: u32,
-    /// Wider rings in which single pools work, by the pool's place among all pools.
-    pub(super) widen: BTreeMap<usize, u32>,
 }
 
 /// Makes the model; all ranges are those of the rings, still to be examined.
@@ -41,7 +37,6 @@ pub(super) fn build(folded: &Folded<'_>, spec: &Spec<'_>) -> Result<Model, Quant
         graph: empty_graph(folded, spec),
         params: vec![],
         place: vec![None; folded.graph.values.len()],
-        pools: 0,
     };
     let input = build.tensor(
         value_name(folded, folded.graph.input),
@@ -105,8 +100,6 @@ struct Build<'a> {
     params: Vec<Option<Params>>,
     /// Where each value of the float graph is.
     place: Vec<Option<TensorId>>,
-    /// Pools made so far.
-    pools: usize,
 }
 
 /// What a new node makes.

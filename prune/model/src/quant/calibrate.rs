@@ -1,12 +1,10 @@
 //! The widest values seen on stated data, from exact evaluation without any reduction.
 
-use std::collections::BTreeMap;
-
 use privet_ring::Ring;
 
 use super::error::QuantError;
 use super::input::{InputError, quantise_value};
-use super::interval::{Interval, Needs};
+use super::interval::{self, Interval, Needs};
 use super::ir::{Graph, Model, Node, Op, TensorId};
 use super::oracle::Oracle;
 use crate::ops::avg_pool;
@@ -67,7 +65,9 @@ struct Observer<'a> {
     /// Per node: the largest sum of magnitudes of a row of weights, and the largest bias.
     norms: Vec<(u128, u128)>,
     tensors: Vec<Option<Interval>>,
-    inner: BTreeMap<usize, Interval>,
+    /// Nodes that are pools, and what was seen of their sums.
+    pools: Vec<usize>,
+    inner: Vec<Option<Interval>>,
     /// A layer whose values left the bounds within which nothing wraps.
     huge: Option<String>,
 }
@@ -86,11 +86,13 @@ impl<'a> Observer<'a> {
                 (rows.max().unwrap_or(0), biases.max().unwrap_or(0))
             })
             .collect();
+        let pools = interval::pools(&model.graph);
         Self {
             model,
             norms,
             tensors: vec![None; model.graph.tensors.len()],
-            inner: BTreeMap::new(),
+            inner: vec![None; pools.len()],
+            pools,
             huge: None,
         }
     }
@@ -107,11 +109,11 @@ impl<'a> Observer<'a> {
             if node.output == id && self.bound(index, node) >= LIMIT {
                 self.huge.get_or_insert_with(|| node.name.clone());
             }
-            if node.inputs.contains(&id)
-                && let Some(need) = sums(graph, node, values)
-            {
-                let slot = self.inner.entry(index).or_insert(need);
-                *slot = slot.join(need);
+        }
+        for (&index, slot) in self.pools.iter().zip(&mut self.inner) {
+            let reader = graph.nodes.get(index).filter(|n| n.inputs.contains(&id));
+            if let Some(need) = reader.and_then(|n| sums(graph, n, values)) {
+                *slot = Some(slot.map_or(need, |s| s.join(need)));
             }
         }
     }
@@ -151,20 +153,17 @@ impl<'a> Observer<'a> {
         }
     }
 
-    fn needs(mut self) -> Option<Needs> {
+    fn needs(self) -> Option<Needs> {
         let tensors: Vec<Interval> = self.tensors.into_iter().collect::<Option<_>>()?;
-        for (index, node) in self.model.graph.nodes.iter().enumerate() {
-            let operand = node
-                .inputs
-                .first()
-                .and_then(|id| tensors.get(id.0 as usize));
-            if let (Op::MaxPool(_), Some(seen)) = (&node.op, operand) {
-                self.inner.insert(index, seen.differences());
-            }
-        }
+        let differences = |index: &usize| {
+            let operand = self.model.graph.nodes.get(*index)?.inputs.first()?;
+            Some(tensors.get(operand.0 as usize)?.differences())
+        };
+        let pools = self.pools.iter().zip(self.inner);
+        let inner = pools.map(|(index, sums)| sums.or_else(|| differences(index)));
         Some(Needs {
+            inner: inner.collect::<Option<_>>()?,
             tensors,
-            inner: self.inner,
         })
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::error::Shortage;
-use super::interval::{Interval, Needs};
-use super::ir::{Model, Node, Op, Range, RangeOrigin, Tensor};
+use super::interval::{self, Interval, Needs};
+use super::ir::{Model, Node, Range, RangeOrigin, Tensor};
 
 /// What was found.
 #[derive(Debug)]
@@ -101,17 +101,17 @@ fn by_layer(all: Vec<Shortage>) -> Vec<Shortage> {
     merged
 }
 
+/// Rings for those pools whose sums or differences exceed their operand's.
 fn widen(model: &Model, proven: &Needs, seen: Option<&Needs>, margin: u32) -> BTreeMap<usize, u32> {
     let graph = &model.graph;
-    let pools = graph.nodes.iter().enumerate();
-    let pools = pools.filter(|(_, n)| matches!(n.op, Op::MaxPool(_) | Op::AvgPool { .. }));
     let mut widen = BTreeMap::new();
-    for (place, (index, node)) in pools.enumerate() {
-        let ring = node.inputs.first().and_then(|&id| graph.tensor(id));
-        let (Some(tensor), Some(sure)) = (ring, proven.inner.get(&index)) else {
+    for (place, index) in interval::pools(graph).into_iter().enumerate() {
+        let operand = graph.nodes.get(index).and_then(|n| n.inputs.first());
+        let tensor = operand.and_then(|&id| graph.tensor(id));
+        let (Some(tensor), Some(sure)) = (tensor, proven.inner.get(place)) else {
             continue;
         };
-        let widest = seen.and_then(|s| s.inner.get(&index));
+        let widest = seen.and_then(|s| s.inner.get(place));
         let bits = widest.map_or(sure.bits(), |s| sure.bits().min(s.bits() + margin));
         if bits > tensor.ring.bits() {
             widen.insert(place, bits);

@@ -1,7 +1,5 @@
 //! Intervals of integers, and what is proven of every tensor of a network.
 
-use std::collections::BTreeMap;
-
 use super::ir::{Graph, Model, Node, Op, Params, Tensor, TensorId};
 use crate::ops::avg_pool;
 
@@ -83,8 +81,17 @@ pub(super) fn bits_of(lo: i128, hi: i128) -> u32 {
 pub(super) struct Needs {
     /// Per tensor: its value before any reduction.
     pub(super) tensors: Vec<Interval>,
-    /// Per pool (index of the node): sums or differences, which must fit the ring of its operand.
-    pub(super) inner: BTreeMap<usize, Interval>,
+    /// Per pool, in the nodes' order: its sums or differences, which must fit its operand's ring.
+    pub(super) inner: Vec<Interval>,
+}
+
+/// Indices of the nodes that are pools.
+pub(super) fn pools(graph: &Graph) -> Vec<usize> {
+    let nodes = graph.nodes.iter().enumerate();
+    nodes
+        .filter(|(_, n)| matches!(n.op, Op::MaxPool(_) | Op::AvgPool { .. }))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 /// What holds for every input in `input`. A tensor that may exceed its ring then holds anything.
@@ -92,7 +99,7 @@ pub(super) fn proven(model: &Model, input: Interval) -> Needs {
     let graph = &model.graph;
     let mut needs = vec![Interval::ZERO; graph.tensors.len()];
     let mut holds = needs.clone();
-    let mut inner = BTreeMap::new();
+    let mut inner = Vec::new();
     let mut put = |holds: &mut Vec<Interval>, id: TensorId, need: Interval| {
         let at = id.0 as usize;
         let Some(tensor) = graph.tensor(id) else {
@@ -105,12 +112,12 @@ pub(super) fn proven(model: &Model, input: Interval) -> Needs {
         }
     };
     put(&mut holds, graph.input, input);
-    for (index, (node, params)) in graph.nodes.iter().zip(&model.params).enumerate() {
+    for (node, params) in graph.nodes.iter().zip(&model.params) {
         let operands: Vec<Interval> = (node.inputs.iter())
             .filter_map(|id| holds.get(id.0 as usize).copied())
             .collect();
         if let Some(need) = inner_need(graph, node, &operands) {
-            inner.insert(index, need);
+            inner.push(need);
         }
         let need = result(graph, node, params.as_ref(), &operands);
         put(&mut holds, node.output, need);

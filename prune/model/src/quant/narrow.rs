@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use privet_ring::{MIN_BITS, Ring};
 
-use super::interval::{Needs, bits_of};
+use super::interval::{self, Needs, bits_of};
 use super::ir::{Graph, Model, Node, Op, Tensor, TensorId};
 
 /// Shrinks rings to what is proven to fit them, and also to what was seen plus `margin` bits where
@@ -21,8 +21,10 @@ pub(super) fn narrow(model: &mut Model, proven: &Needs, seen: Option<&Needs>, ma
     for (id, &width) in widths.iter().enumerate() {
         raise(&mut bits, groups.root(id), width);
     }
+    let pools = interval::pools(&model.graph);
     for (index, node) in model.graph.nodes.iter().enumerate() {
-        let inner = |needs: &Needs| needs.inner.get(&index).map(|n| n.bits());
+        let place = pools.iter().position(|&p| p == index);
+        let inner = |needs: &Needs| Some(needs.inner.get(place?)?.bits());
         let sure = inner(proven).unwrap_or(u32::MAX);
         let inner = seen.and_then(inner).map_or(sure, |s| sure.min(s + margin));
         if let Some((id, need)) = own_need(&model.graph, node, inner) {

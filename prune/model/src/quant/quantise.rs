@@ -44,6 +44,7 @@ pub fn quantise(
     Ok(model)
 }
 
+/// What is known of a model's values.
 struct Found {
     proven: Needs,
     seen: Option<Needs>,
@@ -98,12 +99,11 @@ impl Job<'_> {
         }
     }
 
-    /// One more than what a trial says fits, or `most` where no trial is possible.
+    /// What a trial says fits at best, or `most` where no trial is possible.
     fn estimate(&self, most: u32) -> Result<u32, QuantError> {
         let trial = Spec {
             options: self.options,
             frac: TRIAL_FRAC.min(most),
-            widen: [].into(),
         };
         if self.calibration.is_empty() {
             return Ok(most);
@@ -116,8 +116,9 @@ impl Job<'_> {
         let Some(seen) = calibrate::seen(&model, self.calibration)? else {
             return Ok(most);
         };
-        // A value's bits before the binary point do not depend on the scale. An input beyond the
-        // width is refused, it cannot overflow: it needs no margin.
+        // A value's bits before the binary point do not depend on the scale, but rounding may move
+        // it a little at another one. An input beyond the width is refused, it cannot overflow: it
+        // needs no margin.
         let input = model.graph.input.0 as usize;
         let tensors = model.graph.tensors.iter().zip(&seen.tensors).enumerate();
         let whole = tensors.map(|(id, (tensor, seen))| {
@@ -126,33 +127,35 @@ impl Job<'_> {
             } else {
                 self.options.margin()
             };
-            (seen.bits() + margin).saturating_sub(tensor.frac_bits)
+            let little_less = |v: i128| v - v / 64;
+            let bits = interval::bits_of(little_less(seen.lo), little_less(seen.hi));
+            (bits + margin).saturating_sub(tensor.frac_bits)
         });
-        Ok((self.options.bits + 1).saturating_sub(whole.max().unwrap_or(0)))
+        Ok(self.options.bits.saturating_sub(whole.max().unwrap_or(0)))
     }
 
     /// The network with that many fraction bits.
     fn at(&self, frac: u32) -> Result<Model, QuantError> {
-        let mut spec = Spec {
+        let spec = Spec {
             options: self.options,
             frac,
-            widen: [].into(),
         };
+        let margin = self.options.margin();
         let mut model = build(&self.folded, &spec)?;
-        let mut found = self.examine(&model)?;
-        if !found.what.widen.is_empty() {
-            spec.widen = std::mem::take(&mut found.what.widen);
-            model = build(&self.folded, &spec)?;
-            found = self.examine(&model)?;
-        }
+        let seen = calibrate::seen(&model, self.calibration)?;
+        let mut found = self.examine(&model, seen)?;
         if !found.what.shortages.is_empty() {
             return Err(QuantError::Overflow(found.what.shortages));
         }
-        let margin = self.options.margin();
+        if !found.what.widen.is_empty() {
+            let rings = std::mem::take(&mut found.what.widen);
+            rewrite::widen_pools(&mut model, found.needs(), &rings)?;
+            found = self.examine(&model, found.seen)?;
+        }
         if self.options.placement == Placement::Late
             && rewrite::relu_behind_max_pool(&mut model, found.needs(), margin)
         {
-            found = self.examine(&model)?;
+            found = self.examine(&model, found.seen)?;
         }
         for (tensor, range) in model.graph.tensors.iter_mut().zip(found.what.ranges) {
             tensor.range = range;
@@ -167,10 +170,9 @@ impl Job<'_> {
         Ok(model)
     }
 
-    /// What is proven, what was seen, and what follows.
-    fn examine(&self, model: &Model) -> Result<Found, QuantError> {
+    /// What is proven beside what was seen, and what follows.
+    fn examine(&self, model: &Model, seen: Option<Needs>) -> Result<Found, QuantError> {
         let proven = interval::proven(model, self.input_interval(model)?);
-        let seen = calibrate::seen(model, self.calibration)?;
         let what = examine(model, &proven, seen.as_ref(), self.options.margin());
         Ok(Found { proven, seen, what })
     }

@@ -1,14 +1,72 @@
-//! Rewrites of the finished graph that need ranges.
+//! Rewrites of the finished graph that need ranges. What is known of the values moves along.
 //!
-//! ReLU and max commute where no difference wraps: behind the pool there are fewer elements to
-//! compare with zero.
+//! A pool whose sums or differences exceed its operand's ring works in a wider one. ReLU and max
+//! commute where no difference wraps: behind the pool there are fewer elements to compare with zero.
 
-use super::interval::{Interval, Needs};
-use super::ir::{Model, Op, TensorId};
+use std::collections::BTreeMap;
+
+use privet_ring::Ring;
+
+use super::error::QuantError;
+use super::interval::{self, Interval, Needs};
+use super::ir::{Model, Node, Op, TensorId};
+
+/// Gives each pool in `rings` (by its place among all pools) an operand in a ring of that width; a
+/// maximum is read back in the ring it had.
+pub(super) fn widen_pools(
+    model: &mut Model,
+    needs: &mut Needs,
+    rings: &BTreeMap<usize, u32>,
+) -> Result<(), QuantError> {
+    let pools = interval::pools(&model.graph);
+    // From the last to the first, so that indices stay what they are.
+    for (&place, &bits) in rings.iter().rev() {
+        let ring = Ring::new(bits).map_err(|e| QuantError::Option {
+            option: "bits",
+            what: e.to_string(),
+        })?;
+        if let Some(&at) = pools.get(place) {
+            widen_pool(model, needs, at, ring);
+        }
+    }
+    Ok(())
+}
+
+fn widen_pool(model: &mut Model, needs: &mut Needs, at: usize, ring: Ring) -> Option<()> {
+    let pool = model.graph.nodes.get(at)?.clone();
+    let operand = *pool.inputs.first()?;
+    let wide = copy_in(model, needs, operand, ring)?;
+    let resize = |input, output| Node {
+        name: pool.name.clone(),
+        op: Op::Resize,
+        inputs: vec![input],
+        output,
+    };
+    model.graph.nodes.get_mut(at)?.inputs = vec![wide];
+    if matches!(pool.op, Op::MaxPool(_)) {
+        let best = copy_in(model, needs, pool.output, ring)?;
+        model.graph.nodes.get_mut(at)?.output = best;
+        model.graph.nodes.insert(at + 1, resize(best, pool.output));
+        model.params.insert(at + 1, None);
+    }
+    model.graph.nodes.insert(at, resize(operand, wide));
+    model.params.insert(at, None);
+    Some(())
+}
+
+/// A new tensor with the same values in another ring.
+fn copy_in(model: &mut Model, needs: &mut Needs, id: TensorId, ring: Ring) -> Option<TensorId> {
+    let mut copy = model.graph.tensor(id)?.clone();
+    copy.name = format!("{}:{}", copy.name, ring.bits());
+    copy.ring = ring;
+    let new = TensorId(u32::try_from(model.graph.tensors.len()).ok()?);
+    model.graph.tensors.push(copy);
+    needs.tensors.push(*needs.tensors.get(id.0 as usize)?);
+    Some(new)
+}
 
 /// Moves every ReLU that only a max-pool reads, directly or through a concatenation, behind the
 /// pool, where the values before the ReLU leave room for their differences. True if any moved.
-/// The tensors' intervals in `needs` move along; what it says of pools is void afterwards.
 pub(super) fn relu_behind_max_pool(model: &mut Model, needs: &mut Needs, margin: u32) -> bool {
     let is_pool = |op: &Op| matches!(op, Op::MaxPool(_));
     let pools = model.graph.nodes.iter().filter(|n| is_pool(&n.op)).count();
@@ -59,6 +117,8 @@ fn swap(model: &mut Model, needs: &mut Needs, margin: u32, at: usize) -> Option<
         return None;
     }
     *needs.tensors.get_mut(relus.first()?.1.0 as usize)? = values;
+    let place = interval::pools(graph).iter().position(|&p| p == at)?;
+    *needs.inner.get_mut(place)? = values.differences();
     reorder(model, at, &relus)?;
     let unread: Vec<TensorId> = relus.iter().skip(1).map(|r| r.1).collect();
     drop_tensors(model, needs, &unread);

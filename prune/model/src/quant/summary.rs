@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::ir::{Graph, RangeOrigin};
+use super::calibrate;
+use super::error::QuantError;
+use super::ir::{Graph, Model, RangeOrigin};
 
 /// One tensor of a quantised graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,4 +50,21 @@ pub fn summary(graph: &Graph) -> Vec<TensorSummary> {
             proven: tensor.range.origin == RangeOrigin::Proven,
         })
         .collect()
+}
+
+/// Least and greatest real value of every tensor over these inputs, computed without any wrap;
+/// `None` for no inputs. Finer than a range: for the model's owner only.
+///
+/// # Errors
+/// An input of the wrong length or not finite, or values beyond 62 bits.
+pub fn observed(model: &Model, inputs: &[Vec<f32>]) -> Result<Option<Vec<[f64; 2]>>, QuantError> {
+    let Some(seen) = calibrate::seen(model, inputs)? else {
+        return Ok(None);
+    };
+    let tensors = model.graph.tensors.iter().zip(&seen.tensors);
+    let real = tensors.map(|(tensor, seen)| {
+        let unit = (-f64::from(tensor.frac_bits)).exp2();
+        [seen.lo as f64 * unit, seen.hi as f64 * unit]
+    });
+    Ok(Some(real.collect()))
 }

@@ -484,7 +484,17 @@ fn overflow_is_refused_by_layer() {
     assert_eq!(shortages[0].layer, "Linear 2");
     assert_eq!(shortages[0].missing, 2);
     assert_eq!(shortages[0].origin, RangeOrigin::Calibrated);
-    assert!(quant::quantise(&graph, &QuantOptions::fixed(16, 10), &[vec![1.5]]).is_ok());
+    let model = quant::quantise(&graph, &QuantOptions::fixed(16, 10), &[vec![1.5]]).unwrap();
+    let seen = quant::observed(&model, &[vec![1.5], vec![-0.5]])
+        .unwrap()
+        .unwrap();
+    // The accumulator of the last layer: 22.5 and -7.5, and the rounding constants.
+    let [lo, hi] = seen[3];
+    assert!(
+        (hi - 22.5).abs() < 0.01 && (lo + 7.5).abs() < 0.01,
+        "{seen:?}"
+    );
+    assert_eq!(quant::observed(&model, &[]).unwrap(), None);
     // Auto leaves one bit of margin.
     let model = quant::quantise(&graph, &QuantOptions::default(), &[vec![1.5]]).unwrap();
     assert_eq!(model.graph.tensors[0].frac_bits, 9);
@@ -600,8 +610,9 @@ fn pools_get_a_wider_ring_where_they_need_one() {
     let inputs = vec![vec![1.9; 64], vec![-1.9; 64]];
     let model = quant::quantise(&graph, &QuantOptions::fixed(8, 6), &inputs).unwrap();
     let widths: Vec<u32> = model.graph.tensors.iter().map(|t| t.ring.bits()).collect();
-    // Differences of 8-bit values need 9 bits, sums of 16 of them 12.
-    assert_eq!(widths, [8, 9, 9, 8, 12, 8]);
+    // Differences of 8-bit values need 9 bits, sums of 16 of them 12: the operands' and the
+    // maximum's copies stand last.
+    assert_eq!(widths, [8, 8, 8, 12, 9, 9]);
     for input in &inputs {
         let integers = model.graph.quantise_input(input).unwrap();
         assert_eq!(model.evaluate(&integers).unwrap().logits, integers[..1]);

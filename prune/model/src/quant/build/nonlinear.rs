@@ -25,17 +25,11 @@ impl Build<'_> {
         Ok(self.push(node.name, op, None, &[input], made))
     }
 
-    /// Pools work in a wider ring where their sums or differences need one.
+    /// Ring and scale stay for a maximum; an average drops the fraction bits of a raw operand.
     pub(super) fn pool(&mut self, node: &FoldedNode<'_>) -> Result<TensorId, QuantError> {
-        let mut input = self.operand(node, 0)?;
-        let native = self.at(input).map_or(self.stored, |t| t.ring);
-        if let Some(&bits) = self.spec.widen.get(&self.pools) {
-            input = self.resize(node.name, input, ring(bits, "bits")?);
-        }
-        self.pools += 1;
+        let input = self.operand(node, 0)?;
         let shape = self.folded.shape(node.output);
         let name = value_name(self.folded, node.output);
-        let (ring, frac) = (self.at(input)).map_or((native, 0), |t| (t.ring, t.frac_bits));
         if let FoldedOp::AvgPool {
             window,
             count_padding,
@@ -46,7 +40,7 @@ impl Build<'_> {
                     window: window.clone(),
                 },
                 count_padding: *count_padding,
-                shift: frac.saturating_sub(self.spec.frac),
+                shift: (self.at(input)).map_or(0, |t| t.frac_bits.saturating_sub(self.spec.frac)),
             };
             let made = self.stored_as(name, shape);
             return Ok(self.push(node.name, op, None, &[input], made));
@@ -59,14 +53,8 @@ impl Build<'_> {
         let op = Op::MaxPool(Pool {
             window: pool.window.clone(),
         });
-        let made = Made {
-            name,
-            shape,
-            ring,
-            frac,
-        };
-        let output = self.push(node.name, op, None, &[input], made);
-        Ok(self.resize(node.name, output, native))
+        let made = self.result_like(node, input);
+        Ok(self.push(node.name, op, None, &[input], made))
     }
 
     /// Adds constants at the scale of stored values.
