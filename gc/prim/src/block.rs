@@ -45,6 +45,16 @@ impl Block {
         Self::from(0u128.wrapping_sub(u128::from(bit)))
     }
 
+    /// σ(h ‖ l) = (h ⊕ l) ‖ h on the block's 64-bit halves: a linear orthomorphism (σ and
+    /// x ↦ σ(x) ⊕ x are both bijective), GKWY20 (eprint 2019/074) §7.3.
+    #[inline]
+    #[must_use]
+    pub fn sigma(self) -> Self {
+        let bits = u128::from(self);
+        let high = bits >> 64;
+        Self::from(((high ^ (bits & u128::from(u64::MAX))) << 64) | high)
+    }
+
     /// The least bit: the colour of a label.
     #[inline]
     #[must_use]
@@ -177,6 +187,33 @@ impl fmt::Debug for Block {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sigma_is_a_linear_orthomorphism() {
+        let rank = |f: &dyn Fn(Block) -> Block| {
+            let mut rows: Vec<u128> = (0..128)
+                .map(|i| f(Block::from(1u128 << i)).into())
+                .collect();
+            let mut rank = 0;
+            for bit in 0..128 {
+                if let Some(pivot) = (rank..128).find(|r| rows[*r] >> bit & 1 == 1) {
+                    rows.swap(rank, pivot);
+                    for r in 0..128 {
+                        if r != rank && rows[r] >> bit & 1 == 1 {
+                            rows[r] ^= rows[rank];
+                        }
+                    }
+                    rank += 1;
+                }
+            }
+            rank
+        };
+        assert_eq!(rank(&Block::sigma), 128);
+        assert_eq!(rank(&|x| x.sigma() ^ x), 128);
+        let (x, y) = (Block::random(), Block::random());
+        assert_eq!((x ^ y).sigma(), x.sigma() ^ y.sigma());
+        assert_eq!(Block::from_words(3, 5).sigma(), Block::from_words(5, 6));
+    }
 
     #[test]
     fn bytes_and_integers_are_little_endian() {

@@ -1,12 +1,16 @@
 //! Tweakable circular correlation robust hash, re-keyed for every use.
 //!
-//! - Functionality: `H(x, i) = AES_{s ⊕ i}(x) ⊕ x` for a session secret `s` and a 64-bit index `i`.
+//! - Functionality: `H(x, i) = AES_{s ⊕ i}(σ(x)) ⊕ σ(x)` for a session secret `s` and a 64-bit index
+//!   `i`, with σ of [`Block::sigma`].
 //! - Secure against: any use in which no index meets more than the two blocks `x, x ⊕ Δ` of one
 //!   label pair; 128 bits in the ideal cipher model, as each key then enciphers two blocks only and
-//!   nothing is lost with the number of calls.
-//! - From: GKWY20 (eprint 2019/1168) "Better concrete security for half-gates", §7.4, and the
-//!   Davies–Meyer form. Differs: the key is the secret of a session (known to both parties, not to
-//!   others) xor the index.
+//!   nothing is lost with the number of calls. Both parties know the key, so σ is not optional: in
+//!   `H(x) ⊕ H(x ⊕ Δ) ⊕ Δ` the feed-forward without it would cancel Δ, leave
+//!   `AES(x) ⊕ AES(x ⊕ Δ)`, and deciphering would give Δ to who knows `x`. With it
+//!   `σ(Δ)` or `σ(Δ) ⊕ Δ` stays, which is not zero since σ is an orthomorphism.
+//! - From: GKWWY20 (eprint 2019/1168) "Better concrete security for half-gates", circular correlation
+//!   robustness with σ from GKWY20 (eprint 2019/074). Differs: the key is the secret of a session
+//!   (known to both parties, not to others) xor the index.
 //! - Cost: one AES key schedule and one AES block for a hash; no message.
 
 use std::fmt;
@@ -111,7 +115,33 @@ mod tests {
         for i in [0, 1, 0xffff_ffff, 0x1_0000_0000, u64::MAX] {
             let x = Block::random();
             let aes = Aes128::new(session ^ Block::from_words(i, 0));
-            assert_eq!(tccr.hash(x, Tweak(i)), aes.encrypt(x) ^ x);
+            assert_eq!(tccr.hash(x, Tweak(i)), aes.encrypt(x.sigma()) ^ x.sigma());
+        }
+    }
+
+    /// Who knows `x`, the key and a half gate's row must not find `x ⊕ Δ` by deciphering.
+    #[test]
+    fn a_row_does_not_decipher_to_the_other_label() {
+        use aes::cipher::{Array, BlockCipherDecrypt, KeyInit};
+        for kernels in available() {
+            let session = Block::random();
+            let tccr = Tccr::with_kernels(kernels, session);
+            for i in 0..200 {
+                let (x, delta) = (Block::random(), Block::random().with_colour(true));
+                let tweak = Tweak(i);
+                let key = session ^ Block::from_words(i, 0);
+                let aes = Aes128::new(key);
+                let pair = tccr.hash(x, tweak) ^ tccr.hash(x ^ delta, tweak);
+                for row in [pair, pair ^ delta] {
+                    for known in [x, x.sigma()] {
+                        let mut y = Array((row ^ aes.encrypt(known)).to_bytes());
+                        ::aes::Aes128::new(&Array(key.to_bytes())).decrypt_block(&mut y);
+                        let found = Block::from_bytes(y.0);
+                        assert_ne!(found ^ x, delta, "{}", kernels.name());
+                        assert_ne!(found ^ x.sigma(), delta.sigma(), "{}", kernels.name());
+                    }
+                }
+            }
         }
     }
 

@@ -16,9 +16,10 @@ pub(super) static KERNELS: Kernels = Kernels {
     evaluate: halfgates::evaluate,
 };
 
-/// `H(x, i) = AES_{session ⊕ i}(x) ⊕ x`.
+/// `H(x, i) = AES_{session ⊕ i}(σ(x)) ⊕ σ(x)`.
 fn hash(session: Block, index: u64, x: Block) -> Block {
     let key = session ^ Block::from_words(index, 0);
+    let x = x.sigma();
     let mut y = Array(x.to_bytes());
     aes::Aes128::new(&Array(key.to_bytes())).encrypt_block(&mut y);
     Block::from_bytes(y.0) ^ x

@@ -185,7 +185,7 @@ macro_rules! kernels {
         }
 
         /// `AES_k(x ⊕ offset) ⊕ x` for `LANES` keys, given as words, as many blocks `x`, and `N`
-        /// offsets.
+        /// offsets; for a hash, `x` is the image of its input under [`sigma`].
         #[inline]
         #[target_feature(enable = $features)]
         fn keyed<const N: usize>(mut w: [V; 4], x: &[V; 4], offsets: [V; N]) -> [[V; 4]; N] {
@@ -272,6 +272,7 @@ macro_rules! kernels {
             let keys = Keys::new(session, 1);
             for (group, chunk) in blocks.chunks_mut(LANES).enumerate() {
                 let x = load_some::<4>(chunk);
+                let x = each(|p| sigma(x[p]));
                 let [y] = keyed(keys.words(first, group * LANES), &x, [zero()]);
                 store_some(&y, chunk);
             }

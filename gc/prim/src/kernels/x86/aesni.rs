@@ -150,6 +150,14 @@ fn gather(x: [Block; BLOCKS]) -> V {
     unsafe { load(x.as_ptr()) }
 }
 
+/// σ(h ‖ l) = (h ⊕ l) ‖ h.
+#[inline]
+#[target_feature(enable = "aes,ssse3")]
+fn sigma(x: V) -> V {
+    let upper = and(x, splat(Block::from_words(0, u64::MAX)));
+    xor(_mm_shuffle_epi32::<0x4e>(x), upper)
+}
+
 /// Per block, all bits equal to the least.
 #[inline]
 #[target_feature(enable = "aes,ssse3")]

@@ -138,8 +138,9 @@ macro_rules! kernels {
                 splat(delta.select(step.flip_b)),
             );
             let delta = splat(delta);
-            // The second hash of a pair comes without the Δ of its own input.
-            let offsets = [zero(), delta];
+            // The second hash of a pair comes without the σ(Δ) of its own input.
+            let shift = sigma(delta);
+            let offsets = [zero(), shift];
             // SAFETY: the caller promises that the wires and the tables exist.
             unsafe {
                 let a = load_group(wires.wire(step.a).add(lane), left);
@@ -149,26 +150,30 @@ macro_rules! kernels {
                 let table = tables.add(lane);
                 let out = match step.op {
                     Op::And => {
-                        let [a0, a1] = keyed(keys.words(tweak, lane), &a, offsets);
-                        let rows = each(|p| xor3(a0[p], a1[p], delta));
+                        let [a0, a1] =
+                            keyed(keys.words(tweak, lane), &each(|p| sigma(a[p])), offsets);
+                        let rows = each(|p| xor3(a0[p], a1[p], shift));
                         let t_g = each(|p| xor_if(rows[p], delta, colours(b[p])));
                         store_group(&t_g, table, left);
                         let w_g = each(|p| xor_if(a0[p], t_g[p], colours(a[p])));
-                        let [b0, b1] = keyed(keys.words(tweak.wrapping_add(1), lane), &b, offsets);
-                        let rows = each(|p| xor3(b0[p], b1[p], delta));
+                        let next = keys.words(tweak.wrapping_add(1), lane);
+                        let [b0, b1] = keyed(next, &each(|p| sigma(b[p])), offsets);
+                        let rows = each(|p| xor3(b0[p], b1[p], shift));
                         let t_e = each(|p| xor(rows[p], a[p]));
                         store_group(&t_e, table.add(wires.lanes), left);
                         each(|p| xor_if(xor(w_g[p], b0[p]), rows[p], colours(b[p])))
                     }
                     Op::AndGarbler => {
-                        let [b0, b1] = keyed(keys.words(tweak, lane), &b, offsets);
-                        let t = each(|p| xor(xor3(b0[p], b1[p], delta), a[p]));
+                        let [b0, b1] =
+                            keyed(keys.words(tweak, lane), &each(|p| sigma(b[p])), offsets);
+                        let t = each(|p| xor(xor3(b0[p], b1[p], shift), a[p]));
                         store_group(&t, table, left);
                         each(|p| xor_if(b0[p], t[p], colours(b[p])))
                     }
                     Op::AndEvaluator | Op::AndKnown => {
-                        let [a0, a1] = keyed(keys.words(tweak, lane), &a, offsets);
-                        let t = each(|p| xor(xor3(a0[p], a1[p], delta), b[p]));
+                        let [a0, a1] =
+                            keyed(keys.words(tweak, lane), &each(|p| sigma(a[p])), offsets);
+                        let t = each(|p| xor(xor3(a0[p], a1[p], shift), b[p]));
                         store_group(&t, table, left);
                         let colour = splat(Block::from(u128::from(step.op == Op::AndKnown)));
                         each(|p| and_not(colour, a0[p]))
@@ -232,8 +237,10 @@ macro_rules! kernels {
                 let table = tables.add(lane);
                 let out = match step.op {
                     Op::And => {
-                        let [w_g] = keyed(keys.words(tweak, lane), &a, [zero()]);
-                        let [w_e] = keyed(keys.words(tweak.wrapping_add(1), lane), &b, [zero()]);
+                        let [w_g] =
+                            keyed(keys.words(tweak, lane), &each(|p| sigma(a[p])), [zero()]);
+                        let next = keys.words(tweak.wrapping_add(1), lane);
+                        let [w_e] = keyed(next, &each(|p| sigma(b[p])), [zero()]);
                         let t_g = load_group(table, left);
                         let t_e = load_group(table.add(wires.lanes), left);
                         each(|p| {
@@ -243,12 +250,12 @@ macro_rules! kernels {
                         })
                     }
                     Op::AndGarbler => {
-                        let [w] = keyed(keys.words(tweak, lane), &b, [zero()]);
+                        let [w] = keyed(keys.words(tweak, lane), &each(|p| sigma(b[p])), [zero()]);
                         let t = load_group(table, left);
                         each(|p| xor_if(w[p], t[p], colours(b[p])))
                     }
                     Op::AndEvaluator | Op::AndKnown => {
-                        let [w] = keyed(keys.words(tweak, lane), &a, [zero()]);
+                        let [w] = keyed(keys.words(tweak, lane), &each(|p| sigma(a[p])), [zero()]);
                         let t = load_group(table, left);
                         let bit = |p: usize| flip(colours(a[p]), step.flip_a);
                         let out = each(|p| xor_if(w[p], xor(t[p], b[p]), bit(p)));

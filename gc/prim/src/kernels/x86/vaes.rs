@@ -168,6 +168,14 @@ fn flip(mask: M, bit: bool) -> M {
     mask ^ 0u8.wrapping_sub(u8::from(bit))
 }
 
+/// σ(h ‖ l) = (h ⊕ l) ‖ h in each block.
+#[inline]
+#[target_feature(enable = "vaes,aes,avx512f,avx512bw")]
+fn sigma(x: V) -> V {
+    let swapped = _mm512_shuffle_epi32::<0x4e>(x);
+    _mm512_mask_xor_epi64(swapped, 0xaa, swapped, x)
+}
+
 /// `a ⊕ b` where the mask is set, `a` elsewhere.
 #[inline]
 #[target_feature(enable = "vaes,aes,avx512f,avx512bw")]

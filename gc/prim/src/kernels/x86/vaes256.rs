@@ -154,6 +154,14 @@ fn gather(x: [Block; BLOCKS]) -> V {
     unsafe { load(x.as_ptr()) }
 }
 
+/// σ(h ‖ l) = (h ⊕ l) ‖ h in each block.
+#[inline]
+#[target_feature(enable = "vaes,aes,avx2")]
+fn sigma(x: V) -> V {
+    let upper = _mm256_blend_epi32::<0xcc>(_mm256_setzero_si256(), x);
+    xor(_mm256_shuffle_epi32::<0x4e>(x), upper)
+}
+
 /// Per block, all bits equal to the least.
 #[inline]
 #[target_feature(enable = "vaes,aes,avx2")]
