@@ -4,7 +4,7 @@ use privet_model::quant::ir::{Graph, Model, Op};
 use privet_model::quant::{Limits, file, summary};
 use sha2::{Digest, Sha256};
 
-use crate::quant_float::small_model;
+use crate::nets::small_model;
 
 /// The file with a checksum that holds.
 fn sealed(mut body: Vec<u8>) -> Vec<u8> {

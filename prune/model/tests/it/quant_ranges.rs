@@ -1,0 +1,302 @@
+//! Widths, rounding constants, ranges, and what is refused.
+
+use privet_model::graph::{Linear, Op, Rounding};
+use privet_model::quant::ir::{self, RangeOrigin};
+use privet_model::quant::{self, Frac, Limits, Narrow, Oracle, QuantError, QuantOptions, Weights};
+
+use crate::nets::{Net, Stream, pool, window};
+
+#[test]
+fn weights_have_the_fewest_bits() {
+    let mut net = Net::new(&[2], 11);
+    let linear = Linear {
+        inputs: 2,
+        outputs: 1,
+        weights: vec![0.999, -1.0],
+        bias: vec![0.25],
+    };
+    let l = net.push(Op::Linear(linear), &[net.input()]);
+    let model = quant::quantise(
+        &net.finish(l),
+        &QuantOptions::fixed(16, 8),
+        &[vec![1.0, -1.0]],
+    )
+    .unwrap();
+    let ir::Op::Linear(op) = &model.graph.nodes[0].op else {
+        panic!("no linear layer");
+    };
+    // 0.999 * 256 rounds to 256, which needs 10 bits; -256 alone would need 9.
+    assert_eq!((op.weight_bits, op.weight_frac), (10, 8));
+    let params = model.params[0].as_ref().unwrap();
+    assert_eq!(params.weights, [256, -256]);
+    // q(0.25, 16) + 2^7.
+    assert_eq!(params.bias, [16384 + 128]);
+    assert_eq!(model.graph.tensors[1].ring.bits(), 24);
+}
+
+#[test]
+fn rounding_is_centred_and_can_be_switched_off() {
+    let mut net = Net::new(&[1], 12);
+    let linear = Linear {
+        inputs: 1,
+        outputs: 1,
+        weights: vec![0.3],
+        bias: vec![0.0],
+    };
+    let l = net.push(Op::Linear(linear), &[net.input()]);
+    let graph = net.finish(l);
+    let inputs: Vec<Vec<f32>> = (-512..512).map(|i| vec![i as f32 / 256.0]).collect();
+    for (rounding, centre) in [(true, 0.0), (false, -0.5)] {
+        let options = QuantOptions {
+            rounding,
+            weights: Weights::Frac(16),
+            ..QuantOptions::fixed(16, 8)
+        };
+        let model = quant::quantise(&graph, &options, &inputs).unwrap();
+        let oracle = Oracle::new(&model).unwrap();
+        let error = |x: &Vec<f32>| {
+            let integers = model.graph.quantise_input(x).unwrap();
+            let y = oracle.evaluate(&integers).unwrap().logits[0];
+            y as f64 - f64::from(x[0]) * 0.3 * 256.0
+        };
+        let mean = inputs.iter().map(error).sum::<f64>() / inputs.len() as f64;
+        assert!((mean - centre).abs() < 0.01, "{mean}");
+    }
+}
+
+#[test]
+fn overflow_is_refused_by_layer() {
+    let mut net = Net::new(&[1], 13);
+    let layer = |w: f32| {
+        Op::Linear(Linear {
+            inputs: 1,
+            outputs: 1,
+            weights: vec![w],
+            bias: vec![0.0],
+        })
+    };
+    let a = net.push(layer(3.0), &[net.input()]);
+    let b = net.push(layer(5.0), &[a]);
+    let graph = net.finish(b);
+    // 1.5 -> 4.5 -> 22.5 needs 5 bits before the point and the sign: 8 + 2 + 6 = 16.
+    let refused = quant::quantise(&graph, &QuantOptions::fixed(16, 12), &[vec![1.5]]);
+    let Err(QuantError::Overflow(shortages)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(shortages.len(), 1);
+    assert_eq!(shortages[0].layer, "Linear 2");
+    assert_eq!(shortages[0].missing, 2);
+    assert_eq!(shortages[0].origin, RangeOrigin::Calibrated);
+    let model = quant::quantise(&graph, &QuantOptions::fixed(16, 10), &[vec![1.5]]).unwrap();
+    let seen = quant::observed(&model, &[vec![1.5], vec![-0.5]])
+        .unwrap()
+        .unwrap();
+    // The accumulator of the last layer: 22.5 and -7.5, and the rounding constants.
+    let [lo, hi] = seen[3];
+    assert!(
+        (hi - 22.5).abs() < 0.01 && (lo + 7.5).abs() < 0.01,
+        "{seen:?}"
+    );
+    assert_eq!(quant::observed(&model, &[]).unwrap(), None);
+    // Auto leaves one bit of margin.
+    let model = quant::quantise(&graph, &QuantOptions::default(), &[vec![1.5]]).unwrap();
+    assert_eq!(model.graph.tensors[0].frac_bits, 9);
+    let options = QuantOptions {
+        margin: Some(0),
+        ..QuantOptions::default()
+    };
+    let model = quant::quantise(&graph, &options, &[vec![1.5]]).unwrap();
+    assert_eq!(model.graph.tensors[0].frac_bits, 10);
+    // An input beyond the width.
+    let refused = quant::quantise(&graph, &QuantOptions::fixed(8, 4), &[vec![9.0]]);
+    let text = refused.unwrap_err().to_string();
+    assert!(text.contains("layer input lacks 1 bit"), "{text}");
+}
+
+#[test]
+fn without_data_only_what_is_proven_counts() {
+    let mut net = Net::new(&[2], 14);
+    let linear = Linear {
+        inputs: 2,
+        outputs: 1,
+        weights: vec![0.5, -0.25],
+        bias: vec![0.125],
+    };
+    let l = net.push(Op::Linear(linear), &[net.input()]);
+    let graph = net.finish(l);
+    let model = quant::quantise(&graph, &QuantOptions::fixed(16, 8), &[]).unwrap();
+    assert_eq!(model.graph.tensors[1].range.origin, RangeOrigin::Proven);
+    let mut net = Net::new(&[2], 14);
+    let linear = Linear {
+        inputs: 2,
+        outputs: 1,
+        weights: vec![1.5, -2.0],
+        bias: vec![0.0],
+    };
+    let l = net.push(Op::Linear(linear), &[net.input()]);
+    let graph = net.finish(l);
+    let refused = quant::quantise(&graph, &QuantOptions::fixed(16, 8), &[]);
+    let Err(QuantError::Overflow(shortages)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(
+        (shortages[0].missing, shortages[0].origin),
+        (2, RangeOrigin::Proven)
+    );
+    let options = QuantOptions {
+        input_range: Some([-1.0, 1.0]),
+        ..QuantOptions::fixed(16, 8)
+    };
+    let model = quant::quantise(&graph, &options, &[]).unwrap();
+    // 3.5 * 2^16 and the rounding constant, with a sign.
+    assert_eq!(model.graph.tensors[1].range.bits, 19);
+    // What was stated is enforced.
+    assert!(model.graph.quantise_input(&[1.0, -1.0]).is_ok());
+    assert!(model.graph.quantise_input(&[2.5, 0.0]).is_err());
+}
+
+#[test]
+fn nan_and_infinity_are_named() {
+    let bad = |value: f32| {
+        let mut net = Net::new(&[2], 15);
+        let linear = Linear {
+            inputs: 2,
+            outputs: 1,
+            weights: vec![0.5, 0.5],
+            bias: vec![0.0],
+        };
+        let l = net.push(Op::Linear(linear), &[net.input()]);
+        let mut graph = net.finish(l);
+        if let Op::Linear(linear) = &mut graph.nodes[0].op {
+            linear.weights[1] = value;
+        }
+        quant::quantise(&graph, &QuantOptions::fixed(16, 8), &[vec![0.0, 0.0]])
+    };
+    assert!(bad(0.5).is_ok());
+    for value in [f32::NAN, f32::INFINITY] {
+        let text = bad(value).unwrap_err().to_string();
+        assert!(text.contains("Linear 1"), "{text}");
+    }
+    let text = bad(1e9).unwrap_err().to_string();
+    assert!(
+        text.contains("Linear 1: weights need 7 more bit(s)"),
+        "{text}"
+    );
+    let model = bad(0.5).unwrap();
+    for input in [
+        vec![f32::NAN, 0.0],
+        vec![f32::INFINITY, 0.0],
+        vec![128.0, 0.0],
+    ] {
+        let text = model.graph.quantise_input(&input).unwrap_err().to_string();
+        assert!(text.contains("input"), "{text}");
+    }
+    assert!(model.graph.quantise_input(&[0.0]).is_err());
+    assert_eq!(
+        model.graph.quantise_input(&[-128.0, 127.99]).unwrap(),
+        [-32768, 32765]
+    );
+}
+
+#[test]
+fn pools_get_a_wider_ring_where_they_need_one() {
+    let mut net = Net::new(&[1, 8, 8], 16);
+    let m = net.push(
+        Op::MaxPool(pool(window(2, 2, 0), [8, 8], Rounding::Floor)),
+        &[net.input()],
+    );
+    let a = net.push(
+        Op::AvgPool(pool(window(4, 1, 0), [4, 4], Rounding::Floor)),
+        &[m],
+    );
+    let graph = net.finish(a);
+    let inputs = vec![vec![1.9; 64], vec![-1.9; 64]];
+    let model = quant::quantise(&graph, &QuantOptions::fixed(8, 6), &inputs).unwrap();
+    let widths: Vec<u32> = model.graph.tensors.iter().map(|t| t.ring.bits()).collect();
+    // Differences of 8-bit values need 9 bits, sums of 16 of them 12: the operands' and the
+    // maximum's copies stand last.
+    assert_eq!(widths, [8, 8, 8, 12, 9, 9]);
+    for input in &inputs {
+        let integers = model.graph.quantise_input(input).unwrap();
+        assert_eq!(model.evaluate(&integers).unwrap().logits, integers[..1]);
+    }
+}
+
+#[test]
+fn rings_are_as_narrow_as_proven_or_seen() {
+    let mut net = Net::new(&[4], 20);
+    let l = net.linear(net.input(), 4, 3);
+    let r = net.relu(l);
+    let l = net.linear(r, 3, 5);
+    let s = net.push(Op::Sigmoid, &[l]);
+    let l = net.linear(s, 5, 2);
+    let graph = net.finish(l);
+    let widths = |narrow, input_range| {
+        let mut stream = Stream(3);
+        let inputs: Vec<Vec<f32>> = (0..50).map(|_| stream.reals(4, 1.0)).collect();
+        let options = QuantOptions {
+            narrow,
+            input_range,
+            ..QuantOptions::fixed(16, 11)
+        };
+        let model = quant::quantise(&graph, &options, &inputs).unwrap();
+        let same = QuantOptions {
+            narrow: Narrow::Off,
+            ..options
+        };
+        let wide = quant::quantise(&graph, &same, &inputs).unwrap();
+        for input in &inputs {
+            let integers = model.graph.quantise_input(input).unwrap();
+            assert_eq!(model.evaluate(&integers), wide.evaluate(&integers));
+        }
+        let read = model
+            .graph
+            .nodes
+            .iter()
+            .filter(|n| n.op.weight_bits().is_some());
+        let tensors = read.map(|n| model.graph.tensor(n.inputs[0]).unwrap());
+        tensors.map(|t| t.ring.bits()).collect::<Vec<_>>()
+    };
+    assert_eq!(widths(Narrow::Off, None), [16, 16, 16]);
+    // A sigmoid lies in [0, 2^11].
+    let sigmoid = widths(Narrow::Proven, None);
+    assert!(
+        sigmoid[..2] == [16, 16] && (12..=13).contains(&sigmoid[2]),
+        "{sigmoid:?}"
+    );
+    // The input in [-2^11, 2^11], and then the first layer's results.
+    let stated = widths(Narrow::Proven, Some([-1.0, 1.0]));
+    assert!(stated[0] == 13 && stated[1] < 15, "{stated:?}");
+    let seen = widths(Narrow::Calibrated, None);
+    assert!(seen[0] <= 13 && seen[1] <= stated[1], "{seen:?}");
+}
+
+#[test]
+fn options_out_of_bounds() {
+    let mut net = Net::new(&[2], 17);
+    let l = net.linear(net.input(), 2, 2);
+    let graph = net.finish(l);
+    let data = [vec![0.5, 0.5]];
+    for (bits, frac) in [(1, 0), (63, 2), (16, 16), (16, 40), (62, 20)] {
+        assert!(quant::quantise(&graph, &QuantOptions::fixed(bits, frac), &data).is_err());
+    }
+    let ring = |ring| QuantOptions {
+        ring: Some(ring),
+        ..QuantOptions::fixed(16, 8)
+    };
+    let model = quant::quantise(&graph, &ring(32), &data).unwrap();
+    assert_eq!(model.graph.tensors[1].ring.bits(), 32);
+    assert!(quant::quantise(&graph, &ring(65), &data).is_err());
+    assert!(quant::quantise(&graph, &ring(8), &data).is_err());
+    let auto = QuantOptions {
+        frac: Frac::Auto,
+        bits: 4,
+        ..QuantOptions::default()
+    };
+    let refused = quant::quantise(&graph, &auto, &[vec![100.0, 100.0]]);
+    assert!(
+        matches!(refused, Err(QuantError::NoFrac { bits: 4, .. })),
+        "{refused:?}"
+    );
+    model.validate(&Limits::default()).unwrap();
+}
