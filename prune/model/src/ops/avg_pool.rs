@@ -26,9 +26,9 @@ pub(crate) fn check(
         });
     }
     rule::equal("fraction bits", frac, output.frac_bits)?;
-    // A window whose divisor alone exceeds the ring averages nothing but zeros.
+    // Half of the divisor is added to the sum: it has to be a number of the ring.
     let cells = rule::work(&op.window.kernel)?;
-    if u128::from(cells) << shift > 1 << (input.ring.bits() - 1) {
+    if u128::from(cells) << shift > 1 << input.ring.bits() {
         return Err(OpError::Bounds {
             what: "divisor beyond the ring, cells",
             got: i64::try_from(cells).unwrap_or(i64::MAX),

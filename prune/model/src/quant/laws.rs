@@ -15,6 +15,8 @@ mod layout;
 mod linear;
 mod networks;
 mod pool;
+#[cfg(test)]
+mod random;
 mod sketch;
 
 pub mod reference;

@@ -82,6 +82,19 @@ impl Tensor {
     }
 }
 
+/// Longest name of a layer, tensor or class, in bytes: names are shown.
+const MAX_NAME: usize = 1024;
+
+/// Most different tables of one graph: each has to be fitted.
+const MAX_TABLES: u64 = 8;
+
+/// Characters that change what a terminal shows around them.
+fn unprintable(c: char) -> bool {
+    let directions =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || directions || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 impl Graph {
     /// The tensor with that index, if there is one.
     #[must_use]
@@ -139,6 +152,24 @@ impl Graph {
             .chain(self.classes.iter().flatten().map(String::len))
             .fold(self.name.len(), usize::saturating_add);
         cap("bytes of names", count(names), limits.text as u64)?;
+        let mut texts = (self.tensors.iter().map(|t| &t.name))
+            .chain(self.nodes.iter().map(|n| &n.name))
+            .chain(self.classes.iter().flatten())
+            .chain([&self.name]);
+        if texts.any(|name| name.len() > MAX_NAME || name.chars().any(unprintable)) {
+            return Err(GraphError::Whole(
+                "a name is too long or has control characters",
+            ));
+        }
+        let mut tables: Vec<&str> = (self.nodes.iter())
+            .filter_map(|node| match &node.op {
+                Op::Table(table) => Some(table.netlist.as_str()),
+                _ => None,
+            })
+            .collect();
+        tables.sort_unstable();
+        tables.dedup();
+        cap("different tables", count(tables.len()), MAX_TABLES)?;
         if privet_ring::Ring::new(self.value_bits).is_err() {
             return Err(GraphError::Whole("the value width is out of bounds"));
         }
