@@ -11,6 +11,7 @@ use super::error::QuantError;
 use super::fold::{Folded, FoldedNode, FoldedOp};
 use super::ir::{Graph, Model, Node, Op, Params, Profile, Range, RangeOrigin, Tensor, TensorId};
 use super::options::QuantOptions;
+use super::validate;
 use crate::graph::ValueId;
 
 /// Everything that determines the integers but the ranges.
@@ -64,7 +65,7 @@ pub(super) fn build(folded: &Folded<'_>, spec: &Spec<'_>) -> Result<Model, Quant
 
 fn empty_graph(folded: &Folded<'_>, spec: &Spec<'_>) -> Graph {
     Graph {
-        name: folded.graph.name.clone(),
+        name: shown(folded.graph.name.clone()),
         profile: Profile::Exact,
         value_bits: spec.options.bits,
         preprocess: folded.graph.preprocess.clone().unwrap_or_default(),
@@ -72,7 +73,7 @@ fn empty_graph(folded: &Folded<'_>, spec: &Spec<'_>) -> Graph {
         nodes: vec![],
         input: TensorId(0),
         output: TensorId(0),
-        classes: folded.graph.classes.clone(),
+        classes: (folded.graph.classes.as_ref()).map(|c| c.iter().cloned().map(shown).collect()),
     }
 }
 
@@ -88,6 +89,15 @@ fn value_name(folded: &Folded<'_>, id: ValueId) -> String {
         .graph
         .value(id)
         .map_or(String::new(), |v| v.name.clone())
+}
+
+/// A name of the source model as it may be shown: printable, of bounded length.
+fn shown(mut name: String) -> String {
+    // A character has at most 4 bytes, and rewrites append a little.
+    if let Some((end, _)) = name.char_indices().nth(validate::MAX_NAME / 8) {
+        name.truncate(end);
+    }
+    name.replace(validate::unprintable, "?")
 }
 
 struct Build<'a> {
@@ -208,7 +218,7 @@ impl<'a> Build<'a> {
     fn tensor(&mut self, name: String, shape: &[usize], ring: Ring, frac_bits: u32) -> TensorId {
         let id = u32::try_from(self.graph.tensors.len()).unwrap_or(u32::MAX);
         self.graph.tensors.push(Tensor {
-            name,
+            name: shown(name),
             shape: shape.to_vec(),
             ring,
             frac_bits,
@@ -231,7 +241,7 @@ impl<'a> Build<'a> {
     ) -> TensorId {
         let output = self.tensor(made.name, made.shape, made.ring, made.frac);
         self.graph.nodes.push(Node {
-            name: name.to_owned(),
+            name: shown(name.to_owned()),
             op,
             inputs: inputs.to_vec(),
             output,

@@ -2,7 +2,7 @@
 //!
 //! Everything is counted with checked arithmetic before anything of that size is allocated.
 
-use super::ir::{Graph, Model, Node, Tensor, TensorId};
+use super::ir::{Graph, Model, Node, Op, Tensor, TensorId};
 use crate::ops::{self, OpError};
 
 /// Caps on a graph.
@@ -83,13 +83,13 @@ impl Tensor {
 }
 
 /// Longest name of a layer, tensor or class, in bytes: names are shown.
-const MAX_NAME: usize = 1024;
+pub(super) const MAX_NAME: usize = 1024;
 
 /// Most different tables of one graph: each has to be fitted.
 const MAX_TABLES: u64 = 8;
 
 /// Characters that change what a terminal shows around them.
-fn unprintable(c: char) -> bool {
+pub(super) fn unprintable(c: char) -> bool {
     let directions =
         matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || directions || matches!(c, '\u{2028}' | '\u{2029}')
@@ -162,9 +162,11 @@ impl Graph {
             ));
         }
         let mut tables: Vec<&str> = (self.nodes.iter())
-            .filter_map(|node| match &node.op {
-                Op::Table(table) => Some(table.netlist.as_str()),
-                _ => None,
+            .filter_map(|node| {
+                let Op::Table(table) = &node.op else {
+                    return None;
+                };
+                Some(table.netlist.as_str())
             })
             .collect();
         tables.sort_unstable();

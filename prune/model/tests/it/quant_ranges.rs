@@ -300,3 +300,23 @@ fn options_out_of_bounds() {
     );
     model.validate(&Limits::default()).unwrap();
 }
+
+#[test]
+fn names_of_the_source_become_printable() {
+    let mut net = Net::new(&[2], 19);
+    let l = net.linear(net.input(), 2, 2);
+    let mut graph = net.finish(l);
+    graph.nodes[0].name = "evil\u{1b}[2J\u{202e}".repeat(1000);
+    graph.values[1].name = "line\nbreak".to_owned();
+    graph.name = "\u{7}".to_owned();
+    graph.classes = Some(vec!["a\tb".to_owned(), "c".to_owned()]);
+    let data = [vec![0.5, 0.5]];
+    let model = quant::quantise(&graph, &QuantOptions::fixed(16, 8), &data).unwrap();
+    assert_eq!(model.graph.name, "?");
+    assert_eq!(
+        model.graph.classes,
+        Some(vec!["a?b".to_owned(), "c".to_owned()])
+    );
+    assert_eq!(model.graph.tensors[1].name, "line?break");
+    assert!(model.graph.nodes[0].name.starts_with("evil?[2J?evil"));
+}

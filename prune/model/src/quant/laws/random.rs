@@ -63,8 +63,8 @@ impl Random {
         let back = self.below(recent);
         let x = self.images[self.images.len() - 1 - back];
         let [c, h, w] = self.shape(x);
-        match self.below(12) {
-            0..=2 => {
+        match self.below(15) {
+            0..=3 => {
                 let out_channels = 1 + self.below(3);
                 let window = self.window();
                 let taps = c * window.kernel[0] * window.kernel[1];
@@ -78,8 +78,8 @@ impl Random {
                 };
                 self.push(Op::Conv(conv), &[x])
             }
-            3 | 4 => self.push(Op::Relu, &[x]),
-            5 => {
+            4 | 5 => self.push(Op::Relu, &[x]),
+            6 => {
                 let window = self.window();
                 let rounding = [Rounding::Floor, Rounding::Ceil][self.below(2)];
                 let output = window.output([h, w], rounding).ok()?;
@@ -94,7 +94,7 @@ impl Random {
                     &[x],
                 )
             }
-            6 => {
+            7 => {
                 let per = [Per::Tensor, Per::Channel, Per::Element][self.below(3)];
                 let entries = per.entries(&[c, h, w]);
                 let scale = if self.below(2) == 0 {
@@ -109,7 +109,7 @@ impl Random {
                 };
                 self.push(Op::Affine(affine), &[x])
             }
-            7 | 8 => {
+            8..=11 => {
                 let same = |r: &Self, id: &&ValueId| r.shape(**id) == [c, h, w];
                 let fitting: Vec<ValueId> = self
                     .images
@@ -118,15 +118,15 @@ impl Random {
                     .copied()
                     .collect();
                 let other = fitting[self.below(fitting.len())];
-                let op = [Op::Add, Op::Concat { axis: 0 }][self.below(2)].clone();
+                let op = [Op::Add, Op::Add, Op::Concat { axis: 0 }][self.below(3)].clone();
                 self.push(op, &[x, other])
             }
-            9 => {
+            12 => {
                 let bounds = [(0.0, 1.0), (-0.5, f32::INFINITY), (f32::NEG_INFINITY, 0.25)];
                 let (lo, hi) = bounds[self.below(3)];
                 self.push(Op::Clip { lo, hi }, &[x])
             }
-            10 => {
+            13 => {
                 let value = [0.0, 0.5][self.below(2)];
                 let pad = Op::Pad {
                     before: vec![0, self.below(2), self.below(2)],
