@@ -1,4 +1,14 @@
 //! Quantised networks: the public graph, its secret parameters, the quantiser, the file and the oracle.
+//!
+//! * [`ir`]: what both parties know ([`ir::Graph`]) and what the server alone holds ([`ir::Params`]);
+//! * [`quantise()`]: from a float graph and calibration data to integers. It folds constants in f64
+//!   (`fold`), decides where truncations and rounding constants go (`defer`), makes nodes and
+//!   integers (`build`), finds out what every tensor can hold (`interval` proves, `calibrate`
+//!   observes, `examine` compares), and rewrites (`rewrite`, `narrow`);
+//! * [`oracle`]: what a quantised network computes, exactly; the ops' meaning is in [`crate::ops`];
+//! * [`validate`]: checks of a graph of any origin; [`file`](mod@file): the `.pvq` file;
+//! * [`input`]: real inputs to integers; [`summary`](mod@summary): ranges against overflow;
+//! * `laws` (feature): vectors of every fixed-point rule, for backends.
 
 pub mod error;
 pub mod file;
