@@ -1,7 +1,7 @@
 //! Vectors of the fixed-point rules: small networks with inputs at the edges of every rule, and
 //! the integers that every exact backend must find for them.
 //!
-//! The expected integers come from [`reference`], a second interpreter that follows the rules word
+//! The expected integers come from [`mod@reference`], a second interpreter that follows the rules word
 //! by word on unbounded integers and shares no code with the oracle; it is held to values worked
 //! out by hand. A backend runs all of [`vectors`] and compares.
 
