@@ -49,3 +49,38 @@ fn tables_are_where_and_what_the_text_says() {
         assert_eq!(*output, hash(w, 2) ^ t.select(w.colour()));
     }
 }
+
+/// A peer's frames decide where the tables begin.
+#[test]
+fn tables_may_stand_at_any_address() {
+    let mut builder = Builder::new();
+    let x = builder.input("x", 3);
+    let first = builder.and(x[0], !x[1]);
+    let second = builder.and(first, x[2]);
+    builder.output("y", &[second]);
+    let netlist = builder.finish().unwrap();
+    let classes = [InputClass::Mixed, InputClass::Mixed, InputClass::Evaluator];
+    for lanes in [1, 3, 16, 37] {
+        let row = |n: usize| (0..lanes).map(|lane| lane % n == 0).collect::<Vec<bool>>();
+        let case = Case::new(&netlist, &classes, &[row(2), row(3), row(5)], 7);
+        let outcome = case.run();
+        for offset in [1, 8, 15] {
+            let mut buffer = vec![0; offset + outcome.tables.len()];
+            let mut zero = vec![Block::ZERO; lanes];
+            let place = &mut buffer[offset..];
+            let mut garbler = case.garbler();
+            garbler
+                .garble(
+                    &case.program,
+                    case.tweak,
+                    lanes,
+                    &case.zero,
+                    &mut zero,
+                    place,
+                )
+                .unwrap();
+            assert_eq!(*place, outcome.tables[..]);
+            assert_eq!(case.evaluate(place).unwrap(), outcome.active);
+        }
+    }
+}

@@ -38,28 +38,49 @@ macro_rules! kernels {
             }
         }
 
+        /// Loads four vectors. Tables may stand at any address: no reference is made to them.
+        ///
         /// # Safety
-        /// `from` is followed by `left` blocks, or by `LANES` if `left` is more.
+        /// `left` blocks can be read at `from`, or `LANES` if `left` is more.
         #[inline]
         #[target_feature(enable = $features)]
         unsafe fn load_group(from: *const Block, left: usize) -> [V; 4] {
-            // SAFETY: the caller promises the blocks.
-            load_some(unsafe { std::slice::from_raw_parts(from, left.min(LANES)) })
+            let mut x = [zero(); 4];
+            for (i, x) in x.iter_mut().enumerate() {
+                let (at, left) = (
+                    from.wrapping_add(i * BLOCKS),
+                    left.saturating_sub(i * BLOCKS),
+                );
+                // SAFETY: only blocks that the caller promises are read.
+                *x = unsafe {
+                    if left >= BLOCKS {
+                        load(at)
+                    } else {
+                        load_part(at, left)
+                    }
+                };
+            }
+            x
         }
 
+        /// Stores four vectors, at any address.
+        ///
         /// # Safety
-        /// As for `load_group`, for writing; no reference to these blocks is alive.
+        /// `left` blocks can be written at `to`, or `LANES` if `left` is more; no reference to
+        /// these blocks is alive.
         #[inline]
         #[target_feature(enable = $features)]
         unsafe fn store_group(x: &[V; 4], to: *mut Block, left: usize) {
-            if left >= LANES {
-                for (i, x) in x.iter().enumerate() {
-                    // SAFETY: the caller promises the blocks.
-                    unsafe { store(to.add(i * BLOCKS), *x) };
+            for (i, x) in x.iter().enumerate() {
+                let (at, left) = (to.wrapping_add(i * BLOCKS), left.saturating_sub(i * BLOCKS));
+                // SAFETY: only blocks that the caller promises are written.
+                unsafe {
+                    if left >= BLOCKS {
+                        store(at, *x);
+                    } else if left > 0 {
+                        store_part(at, left, *x);
+                    }
                 }
-            } else {
-                // SAFETY: the caller promises the blocks.
-                store_some(x, unsafe { std::slice::from_raw_parts_mut(to, left) });
             }
         }
 
