@@ -114,11 +114,14 @@ pub enum BlockSpec {
     ArgmaxShallow { bits: u32, count: u32 },
 }
 
+/// Gates of all netlists that a process keeps for later, together: parameters may come from a peer.
+const MAX_KEPT_GATES: usize = 1 << 23;
+
 /// Most ANDs a block may have: parameters may come from a peer.
 pub const MAX_ANDS: u64 = 1 << 24;
 
 impl BlockSpec {
-    /// The block's netlist, made once per process: the one that Yosys made from the Verilog source
+    /// The block's netlist, kept for the next caller while memory allows: the one that Yosys made from the Verilog source
     /// where it is committed and not larger, else the generator's.
     ///
     /// # Errors
@@ -140,6 +143,15 @@ impl BlockSpec {
         };
         let made = Arc::new(made);
         let mut map = NETLISTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept: usize = map
+            .iter()
+            .flat_map(HashMap::values)
+            .map(|n| n.gates().len())
+            .sum();
+        if kept.saturating_add(made.gates().len()) > MAX_KEPT_GATES {
+            // Whoever still uses one holds it; the others can be made again.
+            *map = None;
+        }
         Ok(Arc::clone(
             map.get_or_insert_default().entry(*self).or_insert(made),
         ))

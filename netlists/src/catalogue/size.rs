@@ -4,8 +4,11 @@ use crate::catalogue::BlockSpec;
 use crate::generate::Sum;
 
 impl BlockSpec {
-    /// An estimate of the ANDs that costs nothing, never far below the truth.
-    pub(super) fn rough_ands(&self) -> u64 {
+    /// An estimate of the ANDs that costs nothing and is never far below the truth (0 for blocks
+    /// that are small whatever their parameters). A party asks it before it makes a block that the
+    /// other one wants.
+    #[must_use]
+    pub fn rough_ands(&self) -> u64 {
         let product = |factors: &[u32]| {
             factors
                 .iter()
@@ -20,7 +23,11 @@ impl BlockSpec {
                 product(&[4, bits, count])
             }
             Self::MatVec { rows, dot } => product(&[rows, dot.terms, dot.a_bits, dot.w_bits]),
-            Self::TopK { bits, count, best } => product(&[2, bits, count, best]),
+            Self::TopK { bits, count, best } => {
+                // Keys are words above their indices.
+                let key = bits.saturating_add(crate::generate::index_bits(count));
+                product(&[2, key, count, best])
+            }
             Self::MaxPool {
                 bits,
                 rows,
