@@ -5,7 +5,7 @@ use privet_model::quant::ir::Model;
 use privet_model::quant::{Frac, Oracle, QuantOptions};
 use privet_model::readers::Samples;
 use privet_net::{Allow, Identity, Listener};
-use privet_plan::{Backend, LinkModel, PlanOptions, Rates, Reveal};
+use privet_plan::{Backend, LinkModel, PlanOptions, Rates};
 use privet_run::server::Offered;
 use privet_run::{Answer, Client, ClientOptions, Report, ServerOptions, Silent};
 use serde_json::json;
@@ -128,8 +128,12 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
         backend: args.backend,
         ..PlanOptions::default()
     };
-    let plan = privet_plan::Plan::new(model.graph.clone(), plan_options)
-        .map_err(|e| Failure::check(e.to_string()))?;
+    let plan = privet_plan::Plan::new(
+        model.graph.clone(),
+        plan_options,
+        privet_plan::Caps::default().memory,
+    )
+    .map_err(|e| Failure::check(e.to_string()))?;
     if !args.json {
         let cost = &plan.cost.inference;
         println!(
@@ -148,8 +152,8 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
                 id: privet_prim::Block::random().to_bytes(),
             }];
             let grants = ServerOptions {
-                reveal: Reveal::Label,
                 insecure_verify: true,
+                ..ServerOptions::default()
             };
             privet_run::serve(session, &offered, &grants, &mut Silent)?;
             Ok(())

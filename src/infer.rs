@@ -47,6 +47,9 @@ pub(crate) struct Infer {
     garbler: Party,
     #[command(flatten)]
     caps: CapArgs,
+    /// Accept only the plan with this hash (64 hexadecimal digits, as `infer` and `plan` print it).
+    #[arg(long, value_name = "HASH", value_parser = plan_hash)]
+    plan: Option<[u8; 32]>,
     /// Send the input in the clear as well and compare with the clear result.
     #[arg(long)]
     insecure_verify: bool,
@@ -64,9 +67,6 @@ fn party(text: &str) -> Result<Party, String> {
         _ => Err(format!("'{text}' is neither server nor client")),
     }
 }
-
-/// Most samples asked about without an --index.
-const MOST_INPUTS: usize = 10_000;
 
 /// Runs the command.
 pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
@@ -103,6 +103,7 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
         rates: Rates::default(),
         link: args.session.link_model(),
         insecure_verify: args.insecure_verify,
+        plan_hash: args.plan,
     };
     let mut client = Client::start(session, &wishes)?;
     announce(args, client.plan(), &wishes.link);
@@ -111,7 +112,7 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
     let mut wrong = 0;
     for (file, path) in files.iter().zip(&args.input) {
         let indices: Vec<usize> = if args.index.is_empty() {
-            (0..file.len().min(MOST_INPUTS)).collect()
+            (0..file.len()).collect()
         } else {
             args.index.clone()
         };
@@ -130,6 +131,19 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
         )));
     }
     Ok(())
+}
+
+fn plan_hash(text: &str) -> Result<[u8; 32], String> {
+    let bad = || format!("'{text}' is not 64 hexadecimal digits");
+    let mut hash = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return Err(bad());
+    }
+    for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).map_err(|_| bad())?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| bad())?;
+    }
+    Ok(hash)
 }
 
 fn input_shape(plan: &Plan) -> Vec<usize> {
@@ -154,6 +168,7 @@ fn announce(args: &Infer, plan: &Plan, link: &LinkModel) {
         table::seconds(Rates::default().seconds(cost, link)),
         plan.options.reveal,
     );
+    eprintln!("plan {}", plan.hash_text());
 }
 
 /// The class's name, where the model has names.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use privet_model::graph::Listing;
 use privet_net::Link;
-use privet_plan::{Backend, LinkModel, Plan, PlanOptions, Rates, Reveal};
+use privet_plan::{Backend, Caps, LinkModel, Plan, PlanOptions, Rates, Reveal};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -42,8 +42,8 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
         reveal: args.reveal,
         ..PlanOptions::default()
     };
-    let plan =
-        Plan::new(model.graph, options).map_err(|e| Failure::file(args.model.display(), e))?;
+    let plan = Plan::new(model.graph, options, Caps::default().memory)
+        .map_err(|e| Failure::file(args.model.display(), e))?;
     let link = link_model(args.link);
     if args.json {
         println!("{}", plan_json(&plan, &link, args.link));
@@ -79,7 +79,7 @@ fn plan_json(plan: &Plan, link: &LinkModel, name: Link) -> Value {
         "flights": cost.flights,
         "seconds": rates.seconds(cost, link),
         "memory": plan.cost.memory,
-        "hash": plan.hash.iter().map(|b| format!("{b:02x}")).collect::<String>(),
+        "hash": plan.hash_text(),
     })
 }
 
@@ -117,6 +117,7 @@ fn print_plan(plan: &Plan, link: &LinkModel, name: Link) {
         bytes(plan.cost.memory)
     );
     println!("  opened to the client: {}", plan.options.reveal);
+    println!("  plan {}", plan.hash_text());
 }
 
 /// Look into a model: supported or not, sizes, ranges against overflow, cost.
@@ -143,7 +144,7 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
     };
     let planned = model.and_then(|model| {
         let ranges = privet_model::quant::summary(&model.graph);
-        Plan::new(model.graph, PlanOptions::default())
+        Plan::new(model.graph, PlanOptions::default(), Caps::default().memory)
             .map(|plan| (plan, ranges))
             .map_err(|e| Failure::file(args.model.display(), e))
     });

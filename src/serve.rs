@@ -1,11 +1,12 @@
 //! `privet serve`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use clap::Args;
-use privet_net::{Allow, Fingerprint, Identity, Listener};
+use privet_net::{Allow, Fingerprint, Identity, Listener, Session};
 use privet_plan::{Backend, Party, Plan, PlanOptions, Rates, Reveal};
 use privet_run::server::Offered;
 use privet_run::{RunError, Served, ServerOptions, Silent};
@@ -42,6 +43,10 @@ pub(crate) struct Serve {
     /// Answer clients that ask for the clear result; they send their input in the clear.
     #[arg(long)]
     insecure_verify: bool,
+    /// Let clients garble (infer --garbler client). One that garbles something else than the plan
+    /// says can learn bits of weights from what it opens.
+    #[arg(long)]
+    client_may_garble: bool,
     #[command(flatten)]
     session: SessionArgs,
     #[command(flatten)]
@@ -49,7 +54,7 @@ pub(crate) struct Serve {
     /// End after so many sessions.
     #[arg(long, value_name = "N")]
     sessions: Option<usize>,
-    /// Sessions served at the same time; further clients wait in the queue of the system.
+    /// Sessions served at the same time; further clients wait for their turn.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     parallel: u16,
     /// One JSON object per session on standard output.
@@ -59,7 +64,7 @@ pub(crate) struct Serve {
 
 /// Runs the command.
 pub(crate) fn run(args: &Serve) -> Result<(), Failure> {
-    let models = Arc::new(offered(args)?);
+    let models = offered(args)?;
     let options = args.session.net();
     let identity = if args.session.insecure_plain {
         eprintln!("privet: warning: plain TCP, neither encrypted nor authenticated");
@@ -110,7 +115,7 @@ fn offered(args: &Serve) -> Result<Vec<Offered>, Failure> {
             garbler: Party::Server,
             reveal: args.reveal,
         };
-        let plan = Plan::new(model.graph.clone(), options)
+        let plan = Plan::new(model.graph.clone(), options, args.caps.max_memory)
             .map_err(|e| Failure::file(path.display(), e))?;
         plan.check(
             &args.caps.caps(),
@@ -125,17 +130,51 @@ fn offered(args: &Serve) -> Result<Vec<Offered>, Failure> {
     Ok(offered)
 }
 
-/// The accept loop: one thread per session, at most `parallel` of them.
-fn accept(args: &Serve, listener: &Listener, models: &Arc<Vec<Offered>>) -> Result<(), Failure> {
-    let running = AtomicUsize::new(0);
+/// Slots for sessions: who finds none free waits, and shows its client that it is alive.
+struct Slots {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// A slot that is given back when its session ends, however it ends.
+struct Slot<'a>(&'a Slots);
+
+impl Slots {
+    fn take(&self, waiting: &privet_net::WorkCounter) -> Slot<'_> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        while *free == 0 {
+            waiting.progress();
+            let second = Duration::from_secs(1);
+            let woken = self.freed.wait_timeout(free, second);
+            free = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *free -= 1;
+        Slot(self)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
+}
+
+/// Most clients that wait for their turn.
+const MAX_WAITING: usize = 256;
+
+/// The accept loop: one thread per session.
+fn accept(args: &Serve, listener: &Listener, models: &[Offered]) -> Result<(), Failure> {
+    let slots = Slots {
+        free: Mutex::new(usize::from(args.parallel)),
+        freed: Condvar::new(),
+    };
+    let alive = AtomicUsize::new(0);
     let mut accepted = 0;
     let mut last = Ok(());
     std::thread::scope(|scope| {
         while args.sessions.is_none_or(|limit| accepted < limit) {
-            while running.load(Ordering::Acquire) >= usize::from(args.parallel) {
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
-            let session = match listener.accept() {
+            let mut session = match listener.accept() {
                 Ok(session) => session,
                 Err(error) => {
                     // One connection's fault never ends the server.
@@ -143,12 +182,18 @@ fn accept(args: &Serve, listener: &Listener, models: &Arc<Vec<Offered>>) -> Resu
                     continue;
                 }
             };
+            if alive.load(Ordering::Acquire) >= usize::from(args.parallel) + MAX_WAITING {
+                session.abort("the server is full; try again later");
+                continue;
+            }
             accepted += 1;
-            running.fetch_add(1, Ordering::AcqRel);
-            let running = &running;
+            alive.fetch_add(1, Ordering::AcqRel);
+            let (slots, alive) = (&slots, &alive);
             let handle = scope.spawn(move || {
+                let slot = slots.take(&session.work_counter());
                 let outcome = serve_one(args, session, models);
-                running.fetch_sub(1, Ordering::AcqRel);
+                drop(slot);
+                alive.fetch_sub(1, Ordering::AcqRel);
                 outcome
             });
             // A server of one session is as good as that session.
@@ -162,17 +207,15 @@ fn accept(args: &Serve, listener: &Listener, models: &Arc<Vec<Offered>>) -> Resu
     last
 }
 
-fn serve_one(
-    args: &Serve,
-    session: privet_net::Session,
-    models: &[Offered],
-) -> Result<(), Failure> {
+fn serve_one(args: &Serve, session: Session, models: &[Offered]) -> Result<(), Failure> {
     let peer = session
         .peer()
         .map_or_else(|| "an unauthenticated client".to_owned(), |p| p.to_string());
     let options = ServerOptions {
         reveal: args.reveal,
         insecure_verify: args.insecure_verify,
+        client_may_garble: args.client_may_garble,
+        caps: args.caps.caps(),
     };
     let outcome = privet_run::serve(session, models, &options, &mut Silent);
     tell(args, &peer, &outcome);

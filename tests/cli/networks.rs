@@ -10,7 +10,7 @@ fn several_inputs_share_a_session_and_equal_the_oracle() {
     for (serve, infer) in [
         (&["--threads", "1"][..], &[][..]),
         (
-            &["--threads", "2"],
+            &["--threads", "2", "--client-may-garble"],
             &["--threads", "2", "--garbler", "client"],
         ),
         (&["--link", "lan"], &["--reveal", "top:3"]),

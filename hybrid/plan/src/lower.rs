@@ -6,7 +6,7 @@ mod output;
 mod pool;
 mod wire;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use privet_model::quant::ir::{Graph, Node, Op, Tensor, TensorId};
 use privet_netlists::catalogue::BlockSpec;
@@ -26,6 +26,12 @@ pub(crate) struct Lowering<'g> {
     steps: Vec<Step>,
     place: HashMap<TensorId, BufferId>,
     tweaks: u64,
+    /// Bytes that the plan itself and its netlists take, counted before they are made.
+    charged: u64,
+    /// What they may take.
+    budget: u64,
+    /// Netlists that are counted.
+    counted: HashSet<BlockSpec>,
 }
 
 /// The steps and the buffers that they use.
@@ -33,10 +39,17 @@ pub(crate) struct Lowered {
     pub(crate) buffers: Vec<Buffer>,
     pub(crate) steps: Vec<Step>,
     pub(crate) tweaks: u64,
+    /// Bytes of steps and netlists.
+    pub(crate) charged: u64,
 }
 
-/// Lowers the whole graph.
-pub(crate) fn lower(graph: &Graph, options: &PlanOptions) -> Result<Lowered, PlanError> {
+/// Lowers the whole graph; the plan with its netlists takes at most `budget` bytes, which is found
+/// out before it takes them: the graph may come from a peer.
+pub(crate) fn lower(
+    graph: &Graph,
+    options: &PlanOptions,
+    budget: u64,
+) -> Result<Lowered, PlanError> {
     let mut lowering = Lowering {
         graph,
         options,
@@ -44,6 +57,9 @@ pub(crate) fn lower(graph: &Graph, options: &PlanOptions) -> Result<Lowered, Pla
         steps: Vec::new(),
         place: HashMap::new(),
         tweaks: 0,
+        charged: 0,
+        budget,
+        counted: HashSet::new(),
     };
     lowering.input()?;
     for (index, node) in graph.nodes.iter().enumerate() {
@@ -54,6 +70,7 @@ pub(crate) fn lower(graph: &Graph, options: &PlanOptions) -> Result<Lowered, Pla
         buffers,
         mut steps,
         tweaks,
+        charged,
         ..
     } = lowering;
     mark_frees(&mut steps);
@@ -61,6 +78,7 @@ pub(crate) fn lower(graph: &Graph, options: &PlanOptions) -> Result<Lowered, Pla
         buffers,
         steps,
         tweaks,
+        charged,
     })
 }
 
@@ -102,12 +120,27 @@ impl Lowering<'_> {
                 ..StepCost::default()
             },
         };
-        self.push("input", StepKind::Input { out }, cost);
+        self.push("input", StepKind::Input { out }, cost)?;
         self.place.insert(tensor, out);
         Ok(())
     }
 
-    fn push(&mut self, layer: &str, kind: StepKind, cost: StepCost) {
+    /// Counts bytes that the plan is about to take.
+    fn charge(&mut self, bytes: u64) -> Result<(), PlanError> {
+        self.charged = self.charged.saturating_add(bytes);
+        if self.charged > self.budget {
+            return Err(PlanError::AboveCap {
+                what: "of memory for the plan alone",
+                needs: format!("more than {}", crate::plan::mebibytes(self.budget)),
+                cap: crate::plan::mebibytes(self.budget),
+                flag: "--max-memory",
+            });
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, layer: &str, kind: StepKind, cost: StepCost) -> Result<(), PlanError> {
+        self.charge((std::mem::size_of::<Step>() + layer.len()) as u64)?;
         let tweak_base = self.tweaks;
         self.tweaks += cost.tweaks();
         self.steps.push(Step {
@@ -117,6 +150,7 @@ impl Lowering<'_> {
             cost,
             frees: Vec::new(),
         });
+        Ok(())
     }
 
     fn tensor(&self, layer: &str, id: TensorId) -> Result<&Tensor, PlanError> {
@@ -193,15 +227,28 @@ impl Lowering<'_> {
         cost
     }
 
+    /// Counts a block's gates under these classes, after it has been found to fit the budget.
     fn block(
-        &self,
+        &mut self,
         layer: &str,
         block: &BlockSpec,
         ports: &[Known],
     ) -> Result<BlockCost, PlanError> {
+        if self.counted.insert(*block) {
+            let estimate = block
+                .rough_ands()
+                .saturating_mul(GATES_PER_AND * BYTES_PER_GATE);
+            self.charge(estimate)?;
+        }
         block_cost(layer, block, ports)
     }
 }
+
+/// Gates of a netlist for each AND, roughly (measured: 5 to 6 for dot products).
+const GATES_PER_AND: u64 = 6;
+
+/// Bytes of a gate in a netlist and in the programs of both parties.
+const BYTES_PER_GATE: u64 = 64;
 
 fn unsupported(node: &Node, what: impl Into<String>, hint: impl Into<String>) -> PlanError {
     PlanError::Unsupported {

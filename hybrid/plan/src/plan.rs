@@ -10,11 +10,14 @@ use sha2::{Digest, Sha256};
 use crate::cost::{Cost, LinkModel, Rates, StepCost};
 use crate::error::PlanError;
 use crate::lower::{LANES, lower};
-use crate::options::{Caps, PlanOptions};
+use crate::options::{Caps, Party, PlanOptions};
 use crate::step::{Buffer, BufferId, LinearStep, Step, StepKind};
 
 /// Memory of a party beside labels and steps: frames, threads, kernels' scratch.
 const FIXED_MEMORY: u64 = 48 << 20;
+
+/// Most lanes of a session.
+const MAX_LANES: u64 = 16;
 
 /// Steps of one inference, the buffers they use and what they cost.
 #[derive(Debug, Clone, Serialize)]
@@ -36,19 +39,20 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans a graph. The graph must have been validated.
+    /// Plans a graph that has been validated. `memory`: bytes that the plan with its netlists may
+    /// take; a graph of a peer that needs more is refused while it is lowered.
     ///
     /// # Errors
     /// An operation that the backend cannot run, or an inconsistent graph.
-    pub fn new(graph: Graph, options: PlanOptions) -> Result<Self, PlanError> {
-        let lowered = lower(&graph, &options)?;
+    pub fn new(graph: Graph, options: PlanOptions, memory: u64) -> Result<Self, PlanError> {
+        let lowered = lower(&graph, &options, memory)?;
         let mut inference = StepCost::default();
         for step in &lowered.steps {
             inference.add(&step.cost);
         }
         let memory = FIXED_MEMORY
-            + peak_labels(&lowered.buffers, &lowered.steps)?
-            + steps_size(&lowered.steps);
+            + peak_labels(&lowered.buffers, &lowered.steps, &options)?
+            + lowered.charged;
         let cost = Cost { inference, memory };
         let hash = hash(&graph, &options, &lowered.steps, &inference)?;
         Ok(Self {
@@ -103,6 +107,12 @@ impl Plan {
         Ok(())
     }
 
+    /// The plan's hash in hexadecimal digits.
+    #[must_use]
+    pub fn hash_text(&self) -> String {
+        self.hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Costs summed by layer, in order of first appearance.
     #[must_use]
     pub fn layers(&self) -> Vec<(String, StepCost)> {
@@ -118,7 +128,7 @@ impl Plan {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people")]
-fn mebibytes(bytes: u64) -> String {
+pub(crate) fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
@@ -162,7 +172,11 @@ fn hash(
 }
 
 /// Peak bytes of labels: buffers are made when first written and dropped after their last reader.
-fn peak_labels(buffers: &[Buffer], steps: &[Step]) -> Result<u64, PlanError> {
+fn peak_labels(
+    buffers: &[Buffer],
+    steps: &[Step],
+    options: &PlanOptions,
+) -> Result<u64, PlanError> {
     let size = |id: BufferId| {
         buffers
             .get(id.0 as usize)
@@ -176,7 +190,9 @@ fn peak_labels(buffers: &[Buffer], steps: &[Step]) -> Result<u64, PlanError> {
         }
         let now = live
             .values()
-            .try_fold(step.kind.scratch(), |sum, bytes| sum.checked_add(*bytes));
+            .try_fold(step.kind.scratch(options), |sum, bytes| {
+                sum.checked_add(*bytes)
+            });
         peak =
             peak.max(now.ok_or_else(|| PlanError::Options("the network is too large".to_owned()))?);
         for id in &step.frees {
@@ -184,11 +200,6 @@ fn peak_labels(buffers: &[Buffer], steps: &[Step]) -> Result<u64, PlanError> {
         }
     }
     Ok(peak)
-}
-
-/// Bytes of the steps' own index tables.
-fn steps_size(steps: &[Step]) -> u64 {
-    steps.iter().map(|step| step.kind.table_size()).sum()
 }
 
 impl StepKind {
@@ -237,46 +248,28 @@ impl StepKind {
         }
     }
 
-    /// Bytes of labels beside buffers: a linear step keeps one accumulator per tap set.
-    fn scratch(&self) -> u64 {
+    /// Bytes of labels beside buffers: a linear step keeps one accumulator per tap set, and the
+    /// results of its rows until all lanes are done; weights that enter by OT stand ready for a
+    /// unit on each lane.
+    fn scratch(&self, options: &PlanOptions) -> u64 {
         match self {
             Self::Linear(step) => {
-                let sets = step
-                    .groups
-                    .iter()
-                    .map(|g| g.tapsets.len() as u64)
-                    .max()
-                    .unwrap_or(0);
-                (sets + LANES as u64) * u64::from(step.acc_bits + 1) * 16
+                let acc = u64::from(step.acc_bits + 1);
+                let group = |g: &crate::step::LinearGroup| {
+                    let words = (g.tapsets.len() + g.rows.len() + LANES) as u64 * acc;
+                    let by_ot = match options.garbler {
+                        Party::Server => 0,
+                        Party::Client => {
+                            let row = acc + g.terms as u64 * u64::from(step.weight_bits);
+                            MAX_LANES * LANES as u64 * row
+                        }
+                    };
+                    (words + by_ot) * 16
+                };
+                step.groups.iter().map(group).max().unwrap_or(0)
             }
-            Self::Input { .. } | Self::Output { .. } | Self::Wire(_) | Self::Cells(_) => 0,
-        }
-    }
-
-    fn table_size(&self) -> u64 {
-        use crate::step::{Port, WireWords};
-        match self {
-            Self::Input { .. } | Self::Output { .. } => 0,
-            Self::Linear(step) => step
-                .groups
-                .iter()
-                .map(|g| {
-                    let taps: usize = g.tapsets.iter().map(|t| t.elements.len() * 8 + 48).sum();
-                    (taps + g.rows.len() * 12) as u64
-                })
-                .sum(),
-            Self::Cells(step) => step
-                .ports
-                .iter()
-                .map(|port| match port {
-                    Port::Words { index, .. } => index.len() as u64 * 4,
-                    Port::Constants { .. } => 0,
-                })
-                .sum(),
-            Self::Wire(step) => match &step.words {
-                WireWords::Same(_) => 0,
-                WireWords::Each(words) => words.len() as u64 * 16,
-            },
+            Self::Cells(step) => step.instances as u64 * 64 * 16,
+            Self::Input { .. } | Self::Output { .. } | Self::Wire(_) => 0,
         }
     }
 }

@@ -8,9 +8,7 @@ use serde::Serialize;
 
 use crate::error::RunError;
 use crate::exec::{Executor, Programs, Worker};
-use crate::handshake::{
-    ClearAnswer, Hello, MAX_CONTROL, Offer, PROTOCOL, Reply, Request, sanitise,
-};
+use crate::handshake::{ClearAnswer, Hello, MAX_OFFER, Offer, PROTOCOL, Reply, Request, sanitise};
 use crate::report::{Progress, Report};
 use crate::seat::{self, AnySeat};
 
@@ -31,6 +29,8 @@ pub struct ClientOptions {
     pub link: LinkModel,
     /// Ask for the clear result too; sends the input in the clear.
     pub insecure_verify: bool,
+    /// The only plan that is accepted.
+    pub plan_hash: Option<[u8; 32]>,
 }
 
 impl Default for ClientOptions {
@@ -43,6 +43,7 @@ impl Default for ClientOptions {
             rates: Rates::default(),
             link: LinkModel::LOOPBACK,
             insecure_verify: false,
+            plan_hash: None,
         }
     }
 }
@@ -152,6 +153,7 @@ impl Client {
         progress: &mut dyn Progress,
     ) -> Result<(Answer, Report), RunError> {
         let started = Instant::now();
+        self.check_input(values)?;
         let control = control(&mut self.session)?;
         control.send_msg(&Request::Infer)?;
         control.flush()?;
@@ -179,6 +181,29 @@ impl Client {
         Ok((answer, report))
     }
 
+    /// Refuses an input that the network does not take, before the server hears of it.
+    fn check_input(&self, values: &[i64]) -> Result<(), RunError> {
+        let graph = &self.plan.graph;
+        let tensor = graph
+            .tensors
+            .get(graph.input.0 as usize)
+            .ok_or(RunError::Contradiction("the input does not exist"))?;
+        let expected: usize = tensor.shape.iter().product();
+        if values.len() != expected {
+            return Err(RunError::Input(format!(
+                "the input has {} values, the network takes {expected}",
+                values.len()
+            )));
+        }
+        if let Some(value) = values.iter().find(|v| !tensor.ring.contains(**v)) {
+            return Err(RunError::Input(format!(
+                "the input value {value} does not fit {} bits",
+                tensor.ring.bits()
+            )));
+        }
+        Ok(())
+    }
+
     /// Ends the session in order.
     ///
     /// # Errors
@@ -193,7 +218,7 @@ impl Client {
     fn verify(&mut self, values: &[i64], answer: &Answer) -> Result<Clear, RunError> {
         let control = control(&mut self.session)?;
         control.send_msg(&Request::InsecureVerify(values.to_vec()))?;
-        let clear: ClearAnswer = control.recv_msg(MAX_CONTROL)?;
+        let clear: ClearAnswer = control.recv_msg(MAX_OFFER)?;
         let exact = clear.label == answer.label
             && answer
                 .logits
@@ -240,7 +265,7 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<Plan, RunErro
         garbler: options.garbler,
         insecure_verify: options.insecure_verify,
     })?;
-    let (graph, granted, hash) = match control.recv_msg(MAX_CONTROL)? {
+    let (graph, granted, hash) = match control.recv_msg(MAX_OFFER)? {
         Offer::Refused(reason) => {
             return Err(RunError::Incompatible(format!(
                 "the server refused: {}",
@@ -262,12 +287,18 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<Plan, RunErro
     graph
         .validate(&privet_model::quant::Limits::default())
         .map_err(|e| RunError::Graph(sanitise(&e.to_string())))?;
-    let plan = Plan::new(*graph, granted)?;
+    let plan = Plan::new(*graph, granted, options.caps.memory)?;
     if plan.hash != hash {
         return Err(RunError::Incompatible(
             "the two sides compute different plans for this network; use the same version on both"
                 .to_owned(),
         ));
+    }
+    if options.plan_hash.is_some_and(|pinned| pinned != plan.hash) {
+        return Err(RunError::Incompatible(format!(
+            "the server's plan is {}, another than the pinned one",
+            plan.hash_text()
+        )));
     }
     plan.check(&options.caps, &options.rates, &options.link)?;
     let control = self::control(session)?;

@@ -18,6 +18,7 @@ use privet_net::Channel;
 use privet_netlists::catalogue::BlockSpec;
 use privet_plan::{BufferId, Party, Plan, StepKind};
 use privet_prim::{Block, Lines};
+use zeroize::Zeroizing;
 
 use crate::error::RunError;
 use crate::report::{LayerReport, Progress};
@@ -217,20 +218,22 @@ impl<'p> Executor<'p> {
     ) -> Result<(), RunError> {
         let bits = self.word_bits(out)?;
         let mut labels = self.take_buffer(out)?;
-        let choices: Option<Vec<bool>> = input.map(|values| {
-            values
+        let choices: Option<Zeroizing<Vec<bool>>> = input.map(|values| {
+            let bits = values
                 .iter()
-                .flat_map(|v| (0..bits).map(move |b| (v >> b) & 1 == 1))
-                .collect()
+                .flat_map(|v| (0..bits).map(move |b| (v >> b) & 1 == 1));
+            Zeroizing::new(bits.collect())
         });
         if choices.as_ref().is_some_and(|c| c.len() != labels.len()) {
             return Err(RunError::Contradiction(
                 "the input has another length than the plan says",
             ));
         }
-        worker
-            .seat
-            .client_bits(worker.channel, choices.as_deref(), &mut labels)?;
+        worker.seat.client_bits(
+            worker.channel,
+            choices.as_ref().map(|c| c.as_slice()),
+            &mut labels,
+        )?;
         self.put_buffer(out, labels);
         Ok(())
     }

@@ -12,8 +12,11 @@ use serde::{Deserialize, Serialize};
 /// Version of everything that two parties must share beyond the channel.
 pub const PROTOCOL: u32 = 1;
 
-/// Largest control message, bytes. A graph of a thousand layers with class names takes some 100 kB.
-pub const MAX_CONTROL: usize = 8 << 20;
+/// Largest offer, bytes. A graph of a thousand layers with class names takes some 100 kB.
+pub const MAX_OFFER: usize = 2 << 20;
+
+/// Largest of the other control messages, bytes.
+pub const MAX_CONTROL: usize = 64 << 10;
 
 /// Most inferences in one session.
 pub const MAX_INPUTS: u64 = 1 << 20;
@@ -83,5 +86,9 @@ pub struct ClearAnswer {
 /// A line from the peer, fit for a terminal: printable, bounded.
 #[must_use]
 pub fn sanitise(line: &str) -> String {
-    line.chars().filter(|c| !c.is_control()).take(300).collect()
+    let turns = |c: &char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    line.chars()
+        .filter(|c| !c.is_control() && !turns(c))
+        .take(300)
+        .collect()
 }

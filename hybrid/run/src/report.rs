@@ -97,14 +97,24 @@ pub fn assumptions() -> Vec<Assumption> {
             origin: "model",
         },
         Assumption {
-            name: "tweakable circular correlation robustness of AES-128, one key per use",
-            bits: 128.0,
+            name: "circular correlation robustness of AES-128 with a key per use, offset of 127 bits",
+            bits: 127.0,
             origin: "ideal cipher, eprint 2019/1168",
         },
         Assumption {
             name: "discrete logarithm in Ristretto (base OT)",
             bits: 126.0,
             origin: "generic group, order 2^252",
+        },
+        Assumption {
+            name: "AES-128 as pseudo-random generator (OT extension)",
+            bits: 128.0,
+            origin: "eprint 2022/192",
+        },
+        Assumption {
+            name: "SHA-256 as random oracle (base OT)",
+            bits: 128.0,
+            origin: "collision bound",
         },
         Assumption {
             name: "TLS 1.3 channel",

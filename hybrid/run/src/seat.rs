@@ -1,12 +1,11 @@
 //! The two seats at a garbled circuit, behind one trait: everything else is written once.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use privet_garble::{Cut, Evaluator, Garbler, Program, labels};
 use privet_net::{Channel, Session};
 use privet_ot::cot;
-use privet_prim::{Block, Delta};
+use privet_prim::{Block, Delta, Lines};
 
 use crate::error::RunError;
 
@@ -98,7 +97,7 @@ pub(crate) struct GarblerSeat {
     delta: Delta,
     ot: Option<cot::Sender>,
     /// Keys of expected secrets, drawn front to back.
-    expected: VecDeque<Block>,
+    expected: Expected,
     is_server: bool,
 }
 
@@ -107,7 +106,7 @@ pub(crate) struct EvaluatorSeat {
     evaluator: Evaluator,
     ot: Option<cot::Receiver>,
     /// MACs of expected secrets, drawn front to back.
-    expected: VecDeque<Block>,
+    expected: Expected,
     is_server: bool,
 }
 
@@ -144,7 +143,7 @@ pub(crate) fn set_up(
                     garbler,
                     delta,
                     ot,
-                    expected: VecDeque::new(),
+                    expected: Expected::default(),
                     is_server,
                 }))
             } else {
@@ -155,7 +154,7 @@ pub(crate) fn set_up(
                 AnySeat::Evaluator(Box::new(EvaluatorSeat {
                     evaluator,
                     ot,
-                    expected: VecDeque::new(),
+                    expected: Expected::default(),
                     is_server,
                 }))
             };
@@ -170,16 +169,28 @@ const NO_OT: RunError = RunError::Contradiction("a lane without oblivious transf
 const WRONG_SIDE: RunError = RunError::Contradiction("weights on the wrong side");
 const UNEXPECTED: RunError = RunError::Contradiction("weights that were not expected");
 
-/// Moves the next expected labels out.
-fn draw(expected: &mut VecDeque<Block>, out: &mut [Block]) -> Result<(), RunError> {
-    if expected.len() < out.len() {
-        return Err(UNEXPECTED);
+/// Labels of secrets that will be asked for, drawn front to back; erased when they go.
+#[derive(Default)]
+struct Expected {
+    labels: Lines,
+    drawn: usize,
+}
+
+impl Expected {
+    /// Room for `count` labels, to be filled.
+    fn refill(&mut self, count: usize) -> &mut [Block] {
+        self.labels = Lines::zeroed(count);
+        self.drawn = 0;
+        &mut self.labels
     }
-    let drawn = expected.drain(..out.len());
-    for (slot, label) in out.iter_mut().zip(drawn) {
-        *slot = label;
+
+    /// Copies the next labels out.
+    fn draw(&mut self, out: &mut [Block]) -> Result<(), RunError> {
+        let end = self.drawn + out.len();
+        out.copy_from_slice(self.labels.get(self.drawn..end).ok_or(UNEXPECTED)?);
+        self.drawn = end;
+        Ok(())
     }
-    Ok(())
 }
 
 impl Seat for GarblerSeat {
@@ -219,10 +230,9 @@ impl Seat for GarblerSeat {
     ) -> Result<(), RunError> {
         if !self.is_server {
             let ot = self.ot.as_mut().ok_or(NO_OT)?;
-            let mut keys = vec![Block::ZERO; count];
-            ot.extend_into(channel, &mut keys)?;
-            labels::known_keys(&mut keys);
-            self.expected = keys.into();
+            let keys = self.expected.refill(count);
+            ot.extend_into(channel, keys)?;
+            labels::known_keys(keys);
         }
         Ok(())
     }
@@ -235,7 +245,7 @@ impl Seat for GarblerSeat {
     ) -> Result<(), RunError> {
         match (words, self.is_server) {
             (Some(words), true) => Ok(labels::known_blocks(&self.delta, words, bits, out)?),
-            (None, false) => draw(&mut self.expected, out),
+            (None, false) => self.expected.draw(out),
             _ => Err(WRONG_SIDE),
         }
     }
@@ -296,12 +306,10 @@ impl Seat for EvaluatorSeat {
         }
         let bits = bits.filter(|bits| bits.len() == count).ok_or(UNEXPECTED)?;
         let ot = self.ot.as_mut().ok_or(NO_OT)?;
-        let mut macs = vec![Block::ZERO; count];
-        ot.extend_into(channel, bits, &mut macs)?;
+        let macs = self.expected.refill(count);
+        ot.extend_into(channel, bits, macs)?;
         channel.flush()?;
-        labels::known_macs(&mut macs, bits)?;
-        self.expected = macs.into();
-        Ok(())
+        Ok(labels::known_macs(macs, bits)?)
     }
 
     fn secret_words(
@@ -316,7 +324,7 @@ impl Seat for EvaluatorSeat {
                 out.fill(Block::ZERO);
                 Ok(())
             }
-            (Some(_), true) => draw(&mut self.expected, out),
+            (Some(_), true) => self.expected.draw(out),
             _ => Err(WRONG_SIDE),
         }
     }

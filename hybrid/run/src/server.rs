@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use privet_model::quant::ir::Model;
 use privet_net::Session;
-use privet_plan::{Party, Plan, PlanOptions, Reveal};
+use privet_plan::{Caps, LinkModel, Party, Plan, PlanOptions, Rates, Reveal};
 
 use crate::client::traffic;
 use crate::error::RunError;
@@ -22,6 +22,11 @@ pub struct ServerOptions {
     pub reveal: Reveal,
     /// Answer clients that ask for the clear result (they send their input in the clear).
     pub insecure_verify: bool,
+    /// Let a client garble. A client that garbles something else than the plan says can learn bits
+    /// of weights from what it opens; one that evaluates cannot.
+    pub client_may_garble: bool,
+    /// What a plan may cost; seconds are not looked at.
+    pub caps: Caps,
 }
 
 impl Default for ServerOptions {
@@ -29,6 +34,8 @@ impl Default for ServerOptions {
         Self {
             reveal: Reveal::Label,
             insecure_verify: false,
+            client_may_garble: false,
+            caps: Caps::default(),
         }
     }
 }
@@ -59,15 +66,33 @@ pub fn serve(
     options: &ServerOptions,
     progress: &mut dyn Progress,
 ) -> Result<Served, RunError> {
+    let outcome = run(&mut session, models, options, progress);
+    if let Err(error) = &outcome
+        && !matches!(error, RunError::Net(_))
+    {
+        session.abort(&sanitise(&error.to_string()));
+    }
+    outcome
+}
+
+fn run(
+    session: &mut Session,
+    models: &[Offered],
+    options: &ServerOptions,
+    progress: &mut dyn Progress,
+) -> Result<Served, RunError> {
     let started = Instant::now();
-    let (plan, model, verify) = agree(&mut session, models, options)?;
-    let mut seats = seat::set_up(&mut session, plan.options.garbler == Party::Server, true)?;
-    let setup = (traffic(&session), started.elapsed().as_secs_f64());
+    let (plan, model, verify) = agree(session, models, options)?;
+    let mut seats = seat::set_up(session, plan.options.garbler == Party::Server, true)?;
+    let setup = (traffic(session), started.elapsed().as_secs_f64());
     let mut programs = Programs::default();
     let mut served = Served::default();
     let mut inferences = 0;
+    // A request carries at most one input, ten bytes an integer.
+    let elements: usize = plan.buffers.first().map_or(0, |b| b.elements);
+    let largest = MAX_CONTROL.max(if verify { 64 + 10 * elements } else { 0 });
     loop {
-        match control(&mut session)?.recv_msg(MAX_CONTROL)? {
+        match control(session)?.recv_msg(largest)? {
             Request::Done => return Ok(served),
             Request::Infer => {
                 if inferences >= MAX_INPUTS {
@@ -99,7 +124,7 @@ pub fn serve(
                 let clear = model
                     .evaluate(&values)
                     .map_err(|e| RunError::Input(e.to_string()))?;
-                let control = control(&mut session)?;
+                let control = control(session)?;
                 control.send_msg(&ClearAnswer {
                     label: u32::try_from(clear.label).unwrap_or(u32::MAX),
                     logits: clear.logits,
@@ -125,7 +150,11 @@ fn agree<'m>(
     let control = control(session)?;
     control.set_phase("handshake");
     let hello: Hello = control.recv_msg(MAX_CONTROL)?;
-    let (offered, granted) = match choose(&hello, models, options) {
+    let chosen = choose(&hello, models, options).and_then(|(offered, granted)| {
+        let plan = plan_for(offered, granted.clone(), options).map_err(|e| e.to_string())?;
+        Ok((offered, granted, plan))
+    });
+    let (offered, granted, plan) = match chosen {
         Ok(choice) => choice,
         Err(reason) => {
             control.send_msg(&Offer::Refused(reason.clone()))?;
@@ -135,7 +164,6 @@ fn agree<'m>(
             )));
         }
     };
-    let plan = Plan::new(offered.model.graph.clone(), granted.clone())?;
     control.send_msg(&Offer::Plan {
         model_id: offered.id,
         graph: Box::new(offered.model.graph.clone()),
@@ -149,6 +177,21 @@ fn agree<'m>(
             sanitise(&reason)
         ))),
     }
+}
+
+/// The plan of a client's wishes, within the server's own caps.
+fn plan_for(
+    offered: &Offered,
+    granted: PlanOptions,
+    options: &ServerOptions,
+) -> Result<Plan, privet_plan::PlanError> {
+    let plan = Plan::new(offered.model.graph.clone(), granted, options.caps.memory)?;
+    let caps = Caps {
+        seconds: u64::MAX,
+        ..options.caps
+    };
+    plan.check(&caps, &Rates::default(), &LinkModel::LOOPBACK)?;
+    Ok(plan)
 }
 
 fn choose<'m>(
@@ -193,6 +236,11 @@ fn choose<'m>(
     if hello.insecure_verify && !options.insecure_verify {
         return Err(
             "insecure verification is not granted; it needs serve --insecure-verify".to_owned(),
+        );
+    }
+    if hello.garbler == Party::Client && !options.client_may_garble {
+        return Err(
+            "a garbling client is not granted; it needs serve --client-may-garble".to_owned(),
         );
     }
     let granted = PlanOptions {

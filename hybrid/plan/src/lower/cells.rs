@@ -133,7 +133,7 @@ impl Lowering<'_> {
             out,
             outputs,
         };
-        self.push(layer, StepKind::Cells(step), cost);
+        self.push(layer, StepKind::Cells(step), cost)?;
         Ok(())
     }
 }

@@ -26,6 +26,7 @@ impl Lowering<'_> {
         node: &Node,
         linear: &Linear,
     ) -> Result<(), PlanError> {
+        self.charge(linear.inputs as u64 * 8 + linear.outputs as u64 * 12)?;
         let taps = (0..linear.inputs)
             .map(|i| element(&node.name, i))
             .collect::<Result<Vec<_>, _>>()?;
@@ -55,9 +56,13 @@ impl Lowering<'_> {
         let (_, input) = self.operand(node, 0)?;
         let output = self.tensor(&node.name, node.output)?;
         let geometry = Geometry::new(node, conv, input, output)?;
+        let filters = conv.out_channels / conv.groups;
         let mut groups: BTreeMap<usize, LinearGroup> = BTreeMap::new();
         for g in 0..conv.groups {
             for position in 0..geometry.out_height * geometry.out_width {
+                let [kh, kw] = conv.window.kernel;
+                let most = (conv.in_channels / conv.groups).saturating_mul(kh.saturating_mul(kw));
+                self.charge((most.saturating_mul(8) + filters * 12 + 64) as u64)?;
                 let taps = geometry.taps(&node.name, conv, g, position)?;
                 let terms = taps.elements.len();
                 let group = groups.entry(terms).or_insert_with(|| LinearGroup {
@@ -68,7 +73,6 @@ impl Lowering<'_> {
                 });
                 let tapset = element(&node.name, group.tapsets.len())?;
                 group.tapsets.push(taps);
-                let filters = conv.out_channels / conv.groups;
                 for filter in g * filters..(g + 1) * filters {
                     let at = filter * geometry.out_height * geometry.out_width + position;
                     group.rows.push(Row {
@@ -143,7 +147,7 @@ impl Lowering<'_> {
                 cost.add(&cot_secrets(units.map(|unit| unit.len() as u64 * row)));
             }
         }
-        self.push(&node.name, StepKind::Linear(step), cost);
+        self.push(&node.name, StepKind::Linear(step), cost)?;
         self.place.insert(node.output, out);
         Ok(())
     }

@@ -44,7 +44,7 @@ impl Lowering<'_> {
             flights: 1,
             ..StepCost::default()
         };
-        self.push(LAYER, StepKind::Output { from, reveal }, cost);
+        self.push(LAYER, StepKind::Output { from, reveal }, cost)?;
         Ok(())
     }
 

@@ -10,6 +10,9 @@ use super::{Lowering, element, unsupported};
 use crate::error::PlanError;
 use crate::step::{BufferId, Port};
 
+/// Most cells that one average counts.
+const MAX_CELLS: u32 = 1 << 16;
+
 /// Windows of one shape: which input elements each covers, row by row, and where the result goes.
 #[derive(Default)]
 struct Windows {
@@ -19,6 +22,7 @@ struct Windows {
 
 impl Lowering<'_> {
     pub(super) fn max_pool(&mut self, node: &Node, pool: &Pool) -> Result<(), PlanError> {
+        self.charge_windows(node, pool)?;
         let (input, tensor) = self.operand(node, 0)?;
         let bits = tensor.ring.bits();
         let groups = windows(node, pool, tensor, self.tensor(&node.name, node.output)?)?;
@@ -44,6 +48,7 @@ impl Lowering<'_> {
         count_padding: bool,
         shift: u32,
     ) -> Result<(), PlanError> {
+        self.charge_windows(node, pool)?;
         let (input, tensor) = self.operand(node, 0)?;
         let bits = tensor.ring.bits();
         let target = self.tensor(&node.name, node.output)?;
@@ -62,6 +67,13 @@ impl Lowering<'_> {
                         .copied()
                         .unwrap_or(cells_inside),
                 };
+                if divisor > MAX_CELLS {
+                    return Err(unsupported(
+                        node,
+                        format!("an average over {divisor} cells"),
+                        format!("at most {MAX_CELLS} are averaged at once"),
+                    ));
+                }
                 let entry = groups.entry((cells_inside, divisor)).or_default();
                 entry.cells.push(cells);
                 entry.outputs.push(output);
@@ -78,6 +90,17 @@ impl Lowering<'_> {
         }
         self.place.insert(node.output, out);
         Ok(())
+    }
+
+    /// Counts the index tables of all windows before they are made.
+    fn charge_windows(&mut self, node: &Node, pool: &Pool) -> Result<(), PlanError> {
+        let [rows, columns] = pool.window.kernel;
+        let outputs: usize = self.tensor(&node.name, node.output)?.shape.iter().product();
+        let each = rows
+            .saturating_mul(columns)
+            .saturating_mul(8)
+            .saturating_add(64);
+        self.charge(outputs.saturating_mul(each) as u64)
     }
 
     /// Sums each window modulo the ring, then divides once.

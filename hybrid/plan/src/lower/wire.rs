@@ -9,6 +9,13 @@ use crate::step::{BitMap, BufferId, Source, StepKind, WireStep, WireWords};
 
 impl Lowering<'_> {
     pub(super) fn rewire(&mut self, node: &Node) -> Result<(), PlanError> {
+        if matches!(
+            node.op,
+            Op::Concat { .. } | Op::Transpose { .. } | Op::Pad { .. }
+        ) {
+            let elements: usize = self.tensor(&node.name, node.output)?.shape.iter().product();
+            self.charge(elements as u64 * 2 * std::mem::size_of::<Source>() as u64)?;
+        }
         let (first, tensor) = self.operand(node, 0)?;
         let target = self.tensor(&node.name, node.output)?;
         let same_width = tensor.ring == target.ring;
@@ -56,7 +63,7 @@ impl Lowering<'_> {
             &node.name,
             StepKind::Wire(WireStep { out, words, bits }),
             StepCost::default(),
-        );
+        )?;
         self.place.insert(node.output, out);
         Ok(())
     }

@@ -12,6 +12,7 @@ use privet_model::quant::ir::Params;
 use privet_netlists::dot;
 use privet_plan::{LANES, LinearGroup, LinearStep, Row, TapSet, units};
 use privet_prim::{Block, Lines};
+use zeroize::Zeroizing;
 
 use super::cells::{push_bits, scatter};
 use super::{Executor, Worker, on_lanes};
@@ -222,11 +223,11 @@ impl Group<'_> {
         }
         let words = self.constants(rows)?;
         if self.by_ot {
-            self.expect(worker, rows, words.as_deref())?;
+            self.expect(worker, rows, words.as_ref().map(|w| w.as_slice()))?;
         }
         worker
             .seat
-            .secret_words(words.as_deref(), self.acc, constants)?;
+            .secret_words(words.as_ref().map(|w| w.as_slice()), self.acc, constants)?;
         let mut acc = Lines::zeroed(self.acc * lanes);
         let tweak = self.bias.tweak + range.start as u64 * self.bias.program.tweaks();
         worker.seat.call(
@@ -293,7 +294,7 @@ impl Group<'_> {
     }
 
     /// `2 * bias + K + correction` of each row, on the server's side.
-    fn constants(&self, rows: &[Row]) -> Result<Option<Vec<u64>>, RunError> {
+    fn constants(&self, rows: &[Row]) -> Result<Option<Zeroizing<Vec<u64>>>, RunError> {
         let Some(params) = self.params else {
             return Ok(None);
         };
@@ -319,7 +320,7 @@ impl Group<'_> {
                 .wrapping_add(correction);
             words.push(word);
         }
-        Ok(Some(words))
+        Ok(Some(Zeroizing::new(words)))
     }
 
     /// A row's weights for some of its terms.
@@ -363,7 +364,7 @@ impl Group<'_> {
         let count = rows.len() * (self.acc + self.group.terms * bits);
         let mut choices = None;
         if let Some(constants) = constants {
-            let mut all = Vec::with_capacity(count);
+            let mut all = Zeroizing::new(Vec::with_capacity(count));
             push_bits(constants, self.acc, &mut all);
             for link in &self.dots {
                 let digits = self.digits(link, rows)?.unwrap_or_default();
@@ -373,13 +374,15 @@ impl Group<'_> {
             }
             choices = Some(all);
         }
-        worker
-            .seat
-            .expect_secrets(worker.channel, choices.as_deref(), count)
+        worker.seat.expect_secrets(
+            worker.channel,
+            choices.as_ref().map(|c| c.as_slice()),
+            count,
+        )
     }
 
     /// The weights' digits for one block of the chain, `[term][lane]`, on the server's side.
-    fn digits(&self, link: &Link, rows: &[Row]) -> Result<Option<Vec<u64>>, RunError> {
+    fn digits(&self, link: &Link, rows: &[Row]) -> Result<Option<Zeroizing<Vec<u64>>>, RunError> {
         let Some(params) = self.params else {
             return Ok(None);
         };
@@ -393,7 +396,7 @@ impl Group<'_> {
                 *slot = dot::digits(*weight, self.step.weight_bits);
             }
         }
-        Ok(Some(words))
+        Ok(Some(Zeroizing::new(words)))
     }
 
     /// Labels of the weights' digits for one block of the chain, `[term][bit][lane]`.

@@ -13,6 +13,15 @@ impl Executor<'_> {
         worker: &mut Worker<'_, S>,
         from: BufferId,
     ) -> Result<Option<Vec<bool>>, RunError> {
+        if self
+            .plan
+            .buffers
+            .get(from.0 as usize)
+            .is_some_and(|b| b.labels() == 0)
+        {
+            // One class only: there is nothing to open.
+            return Ok(self.model.is_none().then(Vec::new));
+        }
         let own: Vec<bool> = self
             .labels(from)?
             .iter()

@@ -2,7 +2,7 @@
 
 use privet_net::Session;
 use privet_plan::{Caps, Party, Plan, PlanOptions, Reveal};
-use privet_run::handshake::{Hello, MAX_CONTROL, Offer, PROTOCOL, Reply, Request};
+use privet_run::handshake::{Hello, MAX_CONTROL, MAX_OFFER, Offer, PROTOCOL, Reply, Request};
 use privet_run::server::Offered;
 use privet_run::{Client, ClientOptions, RunError, ServerOptions, Silent};
 
@@ -37,7 +37,14 @@ fn hello() -> Hello {
 
 #[test]
 fn the_server_refuses_what_it_does_not_grant() {
-    let wishes: [(Hello, &str); 4] = [
+    let wishes: [(Hello, &str); 5] = [
+        (
+            Hello {
+                garbler: Party::Client,
+                ..hello()
+            },
+            "garbling client is not granted",
+        ),
         (
             Hello {
                 protocol: 99,
@@ -71,7 +78,7 @@ fn the_server_refuses_what_it_does_not_grant() {
         let outcome = serve_against(|session| {
             let control = &mut session.lanes_mut()[0];
             control.send_msg(&wish).unwrap();
-            let Offer::Refused(reason) = control.recv_msg(MAX_CONTROL).unwrap() else {
+            let Offer::Refused(reason) = control.recv_msg(MAX_OFFER).unwrap() else {
                 panic!("granted {wish:?}")
             };
             assert!(reason.contains(expected), "{reason}");
@@ -97,7 +104,7 @@ fn an_unagreed_clear_result_is_refused() {
     let outcome = serve_against(|session| {
         let control = &mut session.lanes_mut()[0];
         control.send_msg(&hello()).unwrap();
-        let Offer::Plan { .. } = control.recv_msg(MAX_CONTROL).unwrap() else {
+        let Offer::Plan { .. } = control.recv_msg(MAX_OFFER).unwrap() else {
             panic!()
         };
         control.send_msg(&Reply::Accept).unwrap();
@@ -133,7 +140,7 @@ fn client_against(
 
 fn offer(change: impl FnOnce(&mut Plan)) -> impl FnOnce(&mut Session) + Send {
     let options = PlanOptions::default();
-    let mut plan = Plan::new(linear(4, 3, 8, 5, 3, 1).graph, options).unwrap();
+    let mut plan = Plan::new(linear(4, 3, 8, 5, 3, 1).graph, options, 1 << 30).unwrap();
     change(&mut plan);
     move |session| {
         let control = &mut session.lanes_mut()[0];
@@ -162,6 +169,14 @@ fn the_client_refuses_another_plan() {
     );
     let other_reveal = client_against(&wishes, offer(|plan| plan.options.reveal = Reveal::Logits));
     assert!(matches!(other_reveal, Err(RunError::PeerMisbehaved(_))));
+    let pinned = ClientOptions {
+        plan_hash: Some([7; 32]),
+        ..ClientOptions::default()
+    };
+    let unpinned = client_against(&pinned, offer(|_| {}));
+    assert!(matches!(unpinned, Err(RunError::Incompatible(_))));
+    let terminal = client_against(&wishes, offer(|plan| plan.graph.name = "a\u{1b}[2J".into()));
+    assert!(matches!(terminal, Err(RunError::Graph(_))));
     let broken = client_against(
         &wishes,
         offer(|plan| plan.graph.tensors[0].shape = vec![1 << 60, 1 << 60]),
@@ -201,4 +216,46 @@ fn a_server_that_hangs_up_is_an_error() {
         let _: Hello = session.lanes_mut()[0].recv_msg(MAX_CONTROL).unwrap();
     });
     assert!(matches!(outcome, Err(RunError::Net(_))), "{outcome:?}");
+}
+
+/// Small graphs that would take much to plan are refused while they are planned.
+#[test]
+fn a_graph_that_is_costly_to_plan_is_refused_early() {
+    use privet_model::quant::ir::{Conv, Op, Params, TensorId};
+
+    use super::models::{Build, window};
+
+    let mut b = Build::new(&[1, 191, 191], 8, 2);
+    let conv = Conv {
+        in_channels: 1,
+        out_channels: 1,
+        groups: 1,
+        window: window(96, 1, 0, 0),
+        weight_bits: 4,
+        weight_frac: 2,
+    };
+    let params = Some(Params {
+        weights: vec![1; 96 * 96],
+        bias: vec![0],
+    });
+    b.op(Op::Conv(conv), &[TensorId(0)], &[1, 96, 96], 10, 4, params);
+    let graph = b.finish().graph;
+    let limits = privet_model::quant::Limits::default();
+    assert!(graph.validate(&limits).is_ok());
+    let started = std::time::Instant::now();
+    let outcome = Plan::new(graph, PlanOptions::default(), 64 << 20);
+    assert!(matches!(
+        outcome,
+        Err(privet_plan::PlanError::AboveCap { .. })
+    ));
+    assert!(started.elapsed() < std::time::Duration::from_secs(5));
+
+    let mut b = Build::new(&[3], 8, 2);
+    let many = vec![TensorId(0); 100_000];
+    b.op(Op::Add, &many, &[3], 8, 2, None);
+    let outcome = Plan::new(b.finish().graph, PlanOptions::default(), 8 << 20);
+    assert!(matches!(
+        outcome,
+        Err(privet_plan::PlanError::AboveCap { .. })
+    ));
 }

@@ -337,3 +337,17 @@ fn ties_go_to_the_lowest_index() {
         [1, 0, 0]
     );
 }
+
+#[test]
+fn a_network_of_one_class_has_label_zero() {
+    let model = linear(3, 1, 8, 4, 2, 5);
+    for garbler in [Party::Server, Party::Client] {
+        let setting = Setting {
+            reveal: Reveal::Label,
+            garbler,
+            lanes: 1,
+        };
+        let (answers, _) = run(&model, &[vec![1, 2, 3]], setting).unwrap();
+        assert_eq!(answers[0].0.label, 0);
+    }
+}

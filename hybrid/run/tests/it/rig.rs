@@ -39,7 +39,8 @@ pub(crate) fn run(
         let server = scope.spawn(move || {
             let grants = ServerOptions {
                 reveal: Reveal::Logits,
-                insecure_verify: false,
+                client_may_garble: true,
+                ..ServerOptions::default()
             };
             privet_run::serve(theirs, &offered, &grants, &mut Silent)
         });
