@@ -6,7 +6,7 @@ use clap::Args;
 use privet_model::graph::Graph as FloatGraph;
 use privet_model::preprocess::Preprocess;
 use privet_model::quant::ir::Model;
-use privet_model::quant::{Frac, QuantOptions};
+use privet_model::quant::{Frac, QuantOptions, range_of_bytes};
 use privet_model::readers::Samples;
 
 use crate::failure::{Failure, Kind};
@@ -96,6 +96,7 @@ pub(crate) fn quantise(
     args: &QuantArgs,
 ) -> Result<Model, Failure> {
     let mut graph = with_preprocess(graph, args)?;
+    let mut input_range = None;
     let calibration = match &args.data {
         None => Vec::new(),
         Some(data) => {
@@ -104,6 +105,9 @@ pub(crate) fn quantise(
             let inputs = (0..samples.len().min(CALIBRATION))
                 .map(|i| prepare(&samples, i, &preprocess, graph.input_shape()))
                 .collect::<Result<Vec<_>, _>>()?;
+            if samples.kind() == privet_model::readers::Kind::Pixels {
+                input_range = range_of_bytes(&preprocess);
+            }
             // What the client will be told to do.
             graph.preprocess = Some(preprocess);
             inputs
@@ -114,6 +118,7 @@ pub(crate) fn quantise(
         frac: args.frac,
         ring: args.ring,
         margin: args.margin,
+        input_range,
         ..QuantOptions::default()
     };
     privet_model::quant::quantise(&graph, &options, &calibration)

@@ -68,7 +68,8 @@ pub fn serve(
 ) -> Result<Served, RunError> {
     let outcome = run(&mut session, models, options, progress);
     if let Err(error) = &outcome
-        && !matches!(error, RunError::Net(_))
+        // A refusal has been told already, and an abort could overtake it.
+        && !matches!(error, RunError::Net(_) | RunError::Incompatible(_))
     {
         session.abort(&sanitise(&error.to_string()));
     }

@@ -14,4 +14,5 @@ mod it {
     mod models;
     mod ops;
     mod rig;
+    mod vectors;
 }

@@ -276,11 +276,7 @@ mod tests {
         assert_eq!(logits, [3.0, -2.0, 1.5]);
         assert_eq!(
             seen,
-            [
-                (0, x.to_vec()),
-                (1, vec![1.0, 0.0, 0.5]),
-                (2, logits)
-            ]
+            [(0, x.to_vec()), (1, vec![1.0, 0.0, 0.5]), (2, logits)]
         );
     }
 
