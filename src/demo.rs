@@ -2,7 +2,7 @@
 
 use clap::Args;
 use privet_model::quant::ir::Model;
-use privet_model::quant::{Frac, Oracle, QuantOptions};
+use privet_model::quant::{Oracle, QuantOptions, range_of_bytes};
 use privet_model::readers::Samples;
 use privet_net::{Allow, Identity, Listener};
 use privet_plan::{Backend, LinkModel, PlanOptions, Rates};
@@ -57,8 +57,7 @@ pub(crate) fn run(args: &Demo) -> Result<(), Failure> {
         .map(prepare)
         .collect::<Result<Vec<_>, _>>()?;
     let options = QuantOptions {
-        bits: 16,
-        frac: Frac::Auto,
+        input_range: range_of_bytes(&preprocess),
         ..QuantOptions::default()
     };
     let model =
