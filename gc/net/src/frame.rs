@@ -9,7 +9,7 @@ use crate::error::PeerMisbehaved;
 /// Bytes of a frame header.
 pub(crate) const HEADER: usize = 8;
 /// Payload bytes after which a data frame leaves by itself.
-pub const FRAME_BYTES: usize = 128 * 1024;
+pub const FRAME_BYTES: usize = 256 * 1024;
 /// The largest payload of a data frame, in bytes.
 pub const MAX_FRAME: usize = 256 * 1024;
 /// What a frame costs of the window beyond its payload: its share of queues and allocations.
