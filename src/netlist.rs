@@ -171,6 +171,12 @@ fn stats(args: &Stats) -> Result<(), Failure> {
             let mut row = row(&name, &netlist);
             if let Some(fields) = row.as_object_mut() {
                 fields.insert("budget".to_owned(), json!(budget));
+                if let Some(accuracy) = block.accuracy() {
+                    fields.insert("max_error_ulp".to_owned(), json!(accuracy.error));
+                    if let Some(beyond) = accuracy.beyond_domain {
+                        fields.insert("max_error_ulp_beyond_domain".to_owned(), json!(beyond));
+                    }
+                }
             }
             if budget.is_none_or(|budget| netlist.counts().ands > budget) {
                 over.push(name);

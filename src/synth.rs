@@ -66,7 +66,7 @@ fn named_flow(text: &str) -> Result<Flow, String> {
 /// Runs the command.
 pub(crate) fn run(args: &Synth) -> Result<(), Failure> {
     let yosys = match &args.yosys {
-        None => Yosys::find().map_err(failed)?,
+        None => Yosys::find().map_err(|e| failed(&e))?,
         Some(path) => Yosys::at(path.clone())
             .ok_or_else(|| Failure::file(path.display(), "it does not run, or is not Yosys"))?,
     };
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Synth) -> Result<(), Failure> {
         top: args.top.clone(),
         parameters,
     };
-    let raw = yosys.synthesise(&source).map_err(failed)?;
+    let raw = yosys.synthesise(&source).map_err(|e| failed(&e))?;
     let (netlist, steps) = flow::run(&raw, args.flow).map_err(|e| Failure::file(&args.top, e))?;
     let limits = Limits {
         sat: Duration::from_secs(60),
@@ -129,7 +129,7 @@ pub(crate) fn run(args: &Synth) -> Result<(), Failure> {
     Ok(())
 }
 
-fn failed(error: SynthError) -> Failure {
+fn failed(error: &SynthError) -> Failure {
     let kind = if matches!(error, SynthError::Name(_)) {
         Kind::Usage
     } else {

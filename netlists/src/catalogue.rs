@@ -3,6 +3,7 @@
 //! A [`BlockSpec`] is a value that can be sent and hashed; both parties get the same netlist from
 //! it. [`standard`] lists the blocks whose counts are committed and may not grow.
 
+mod accuracy;
 mod committed;
 mod meaning;
 mod name;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+pub use accuracy::Accuracy;
 pub use committed::committed_names;
 pub use standard::{budget, by_name, standard};
 

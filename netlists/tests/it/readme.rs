@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use privet_netlists::activation::{Function, Precision, Table};
-use privet_netlists::cordic::{Cordic, Range};
+use privet_netlists::catalogue::Accuracy;
 use privet_netlists::{BlockSpec, catalogue};
 
 const HEAD: &str = "\
@@ -41,54 +40,24 @@ fn deep_secure(name: &str) -> &'static str {
     }
 }
 
-fn table_error(function: Function, bits: u32, frac: u32, precision: Precision) -> f64 {
-    let table = Table::with_precision(function, bits, frac, precision).unwrap();
-    let unit = f64::from(1u32 << frac);
-    let (lo, hi) = table.domain();
-    // Beyond 16 the functions are constant to far below the last place.
-    let reach = (1i64 << (bits - 1)).min(16 << frac);
-    let error = |x: i64| {
-        (table.apply(x.clamp(lo, hi)) as f64 - function.exact(x as f64 / unit) * unit).abs()
-    };
-    (-reach..reach).map(error).fold(0.0, f64::max)
-}
-
 fn error(spec: &BlockSpec) -> String {
-    let table = |function, bits, frac, precision| {
-        format!("{:.2}", table_error(function, bits, frac, precision))
-    };
-    if let BlockSpec::Sigmoid { bits, frac } = *spec {
-        table(Function::Sigmoid, bits, frac, Precision::Few)
-    } else if let BlockSpec::Tanh { bits, frac } = *spec {
-        table(Function::Tanh, bits, frac, Precision::Few)
-    } else if let BlockSpec::Fine {
-        function,
-        bits,
-        frac,
-    } = *spec
-    {
-        table(function, bits, frac, Precision::Fine)
-    } else if let BlockSpec::Cordic(cordic) = spec {
-        cordic_error(cordic)
-    } else if let BlockSpec::Mul(mul) = spec
-        && mul.drop > 0
-    {
-        format!("≤ {:.2}", mul.error_bound())
-    } else {
-        String::new()
-    }
-}
-
-fn cordic_error(cordic: &Cordic) -> String {
-    let (lo, hi) = cordic.domain();
-    let error = |x: i64| (cordic.apply(x.clamp(lo, hi)) as f64 - cordic.exact(x)).abs();
-    let half = 1i64 << (cordic.bits - 1);
-    let inside = (lo..=hi).map(error).fold(0.0, f64::max);
-    let fits = |x: &i64| cordic.exact(*x) < half as f64;
-    let outside = (-half..half).filter(fits).map(error).fold(0.0, f64::max);
-    match cordic.range {
-        Range::Literal => format!("{inside:.2} ({outside:.0})"),
-        Range::Full => format!("{inside:.2}"),
+    match (spec.accuracy(), spec) {
+        (
+            Some(Accuracy {
+                error,
+                beyond_domain: Some(beyond),
+            }),
+            _,
+        ) => format!("{error:.2} ({beyond:.0})"),
+        (
+            Some(Accuracy {
+                error,
+                beyond_domain: None,
+            }),
+            _,
+        ) => format!("{error:.2}"),
+        (None, BlockSpec::Mul(mul)) if mul.drop > 0 => format!("≤ {:.2}", mul.error_bound()),
+        _ => String::new(),
     }
 }
 

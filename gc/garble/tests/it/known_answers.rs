@@ -71,6 +71,46 @@ fn aes_128_of_fips_197() {
     }
 }
 
+/// FIPS 180-4, 5.3.3: the initial hash value.
+const SHA_256_INITIAL: &str = "6a09e667bb67ae853c6ef372a54ff53a510e527f9b05688c1f83d9ab5be0cd19";
+
+/// One padded block and its digest: the empty message, and "abc".
+const FIPS_180_4: [[&str; 3]; 2] = [
+    [
+        "80",
+        "00",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    ],
+    [
+        "61626380",
+        "18",
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    ],
+];
+
+#[test]
+fn sha_256_of_fips_180_4() {
+    let Some(netlist) = circuit("sha256.txt") else {
+        return;
+    };
+    assert_eq!(netlist.counts().ands, 22_573);
+    for [head, tail, digest] in FIPS_180_4 {
+        let zeros = "0".repeat(128 - head.len() - tail.len());
+        let block = format!("{head}{zeros}{tail}");
+        let instance = [bits(&block), bits(SHA_256_INITIAL)].concat();
+        let rows: Vec<Vec<bool>> = instance.iter().map(|bit| vec![*bit; 2]).collect();
+        for class in [InputClass::Mixed, InputClass::Evaluator] {
+            let classes = [vec![class; 512], vec![InputClass::Mixed; 256]].concat();
+            let case = Case::new(&netlist, &classes, &rows, 5);
+            let opened = case.open(&case.run());
+            for lane in 0..2 {
+                let got: Vec<bool> = opened.iter().map(|row| row[lane]).collect();
+                assert_eq!(got, bits(digest), "{head} {class:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn arithmetic_of_other_hands() {
     for name in [
@@ -78,6 +118,8 @@ fn arithmetic_of_other_hands() {
         "sub64.txt",
         "neg64.txt",
         "mult64.txt",
+        "divide64.txt",
+        "udivide64.txt",
         "zero_equal.txt",
     ] {
         let Some(netlist) = circuit(name) else { return };
