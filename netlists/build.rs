@@ -12,31 +12,36 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=data");
     let mut list = String::from("/// Name and text of every committed netlist, by name.\n");
     list.push_str("const COMMITTED: &[(&str, &str)] = &[\n");
-    for (name, path) in netlists(&data)? {
+    for name in netlists(&data)? {
         // Writing to a String cannot fail.
-        let _ = writeln!(list, "    ({name:?}, include_str!({path:?})),");
+        // The folder is named by the crate that is compiled: this script may have run for another
+        // checkout that shares the build folder.
+        let file = format!("/data/{name}.txt");
+        let _ = writeln!(
+            list,
+            "    ({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {file:?}))),"
+        );
     }
     list.push_str("];\n");
     fs::write(out.join("committed.rs"), list)
 }
 
-/// The `.txt` files of a directory, by name; none if it does not exist.
-fn netlists(data: &Path) -> io::Result<Vec<(String, PathBuf)>> {
-    let mut files = Vec::new();
+/// Names of the `.txt` files of a directory, in order; none if it does not exist.
+fn netlists(data: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
     if !data.is_dir() {
-        return Ok(files);
+        return Ok(names);
     }
     for entry in fs::read_dir(data)? {
         let path = entry?.path();
-        let name = path
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .map(str::to_owned);
-        match name {
-            Some(name) if path.extension().is_some_and(|e| e == "txt") => files.push((name, path)),
-            _ => {}
+        if path.extension().is_some_and(|e| e == "txt") {
+            names.extend(
+                path.file_stem()
+                    .and_then(|stem| stem.to_str())
+                    .map(str::to_owned),
+            );
         }
     }
-    files.sort();
-    Ok(files)
+    names.sort();
+    Ok(names)
 }
