@@ -154,7 +154,7 @@ impl Client {
     ) -> Result<(Answer, Report), RunError> {
         let started = Instant::now();
         self.check_input(values)?;
-        let control = control(&mut self.session)?;
+        let control = self.session.lane(0)?;
         control.send_msg(&Request::Infer)?;
         control.flush()?;
         let mut executor = Executor::new(&self.plan, &mut self.programs, None, self.inferences)?;
@@ -209,14 +209,14 @@ impl Client {
     /// # Errors
     /// The connection fails.
     pub fn finish(mut self) -> Result<(), RunError> {
-        let control = control(&mut self.session)?;
+        let control = self.session.lane(0)?;
         control.send_msg(&Request::Done)?;
         control.flush()?;
         Ok(())
     }
 
     fn verify(&mut self, values: &[i64], answer: &Answer) -> Result<Clear, RunError> {
-        let control = control(&mut self.session)?;
+        let control = self.session.lane(0)?;
         control.send_msg(&Request::InsecureVerify(values.to_vec()))?;
         let clear: ClearAnswer = control.recv_msg(MAX_OFFER)?;
         let exact = clear.label == answer.label
@@ -243,20 +243,13 @@ fn ranking(logits: &[i64], k: usize) -> Vec<u32> {
     order.into_iter().take(k).map(|(_, index)| index).collect()
 }
 
-fn control(session: &mut Session) -> Result<&mut privet_net::Channel, RunError> {
-    session
-        .lanes_mut()
-        .first_mut()
-        .ok_or(RunError::Contradiction("a session without lanes"))
-}
-
 pub(crate) fn traffic(session: &Session) -> u64 {
     let total = session.stats().total();
     total.sent_bytes + total.received_bytes
 }
 
 fn agree(session: &mut Session, options: &ClientOptions) -> Result<Plan, RunError> {
-    let control = control(session)?;
+    let control = session.lane(0)?;
     control.set_phase("handshake");
     control.send_msg(&Hello {
         protocol: PROTOCOL,
@@ -301,7 +294,7 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<Plan, RunErro
         )));
     }
     plan.check(&options.caps, &options.rates, &options.link)?;
-    let control = self::control(session)?;
+    let control = session.lane(0)?;
     control.send_msg(&Reply::Accept)?;
     control.flush()?;
     Ok(plan)
@@ -309,7 +302,7 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<Plan, RunErro
 
 /// Tells the server why there will be no session; the client's own error matters more.
 fn refuse(session: &mut Session, reason: &str) {
-    if let Ok(control) = control(session) {
+    if let Ok(control) = session.lane(0) {
         let sent = control.send_msg(&Reply::Refuse(sanitise(reason)));
         drop(sent.and_then(|()| control.flush()));
     }

@@ -93,7 +93,7 @@ fn run(
     let elements: usize = plan.buffers.first().map_or(0, |b| b.elements);
     let largest = MAX_CONTROL.max(if verify { 64 + 10 * elements } else { 0 });
     loop {
-        match control(session)?.recv_msg(largest)? {
+        match session.lane(0)?.recv_msg(largest)? {
             Request::Done => return Ok(served),
             Request::Infer => {
                 if inferences >= MAX_INPUTS {
@@ -125,7 +125,7 @@ fn run(
                 let clear = model
                     .evaluate(&values)
                     .map_err(|e| RunError::Input(e.to_string()))?;
-                let control = control(session)?;
+                let control = session.lane(0)?;
                 control.send_msg(&ClearAnswer {
                     label: u32::try_from(clear.label).unwrap_or(u32::MAX),
                     logits: clear.logits,
@@ -136,19 +136,12 @@ fn run(
     }
 }
 
-fn control(session: &mut Session) -> Result<&mut privet_net::Channel, RunError> {
-    session
-        .lanes_mut()
-        .first_mut()
-        .ok_or(RunError::Contradiction("a session without lanes"))
-}
-
 fn agree<'m>(
     session: &mut Session,
     models: &'m [Offered],
     options: &ServerOptions,
 ) -> Result<(Plan, &'m Model, bool), RunError> {
-    let control = control(session)?;
+    let control = session.lane(0)?;
     control.set_phase("handshake");
     let hello: Hello = control.recv_msg(MAX_CONTROL)?;
     let chosen = choose(&hello, models, options).and_then(|(offered, granted)| {

@@ -110,7 +110,8 @@ impl Graph {
     }
 
     /// Checks a graph of any origin: every index, shape, width and scale, the topological order and
-    /// the rule of each op, within `limits`. What passes can be evaluated, planned and allocated.
+    /// the rule of each op, within `limits`. What passes can be evaluated; what
+    /// planning it takes is counted while it is planned.
     ///
     /// # Errors
     /// The first thing that is wrong.
