@@ -1,0 +1,3 @@
+//! Work on secret shares: GMW over netlists, comparison and what is built on it, products by oblivious transfer.
+
+#![forbid(unsafe_code)]
