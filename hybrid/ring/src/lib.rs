@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod linear;
+
 use serde::{Deserialize, Serialize};
 
 /// Narrowest ring that a tensor may use.
