@@ -22,6 +22,8 @@ pub enum Domain {
     OneOfMany = 0xc3,
     /// Bits of products.
     Product = 0xc4,
+    /// Masks of products in a ring.
+    RingProduct = 0xc5,
 }
 
 /// Largest transfer number within a domain.

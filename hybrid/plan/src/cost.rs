@@ -11,6 +11,7 @@ use crate::error::PlanError;
 
 pub mod link;
 pub mod ot;
+pub mod product;
 
 pub use link::{LinkModel, Rates};
 
