@@ -5,7 +5,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bits;
 pub mod linear;
+pub mod party;
+pub mod shares;
+
+pub use bits::{BitShares, open_bits};
+pub use party::{Client, Party, Server};
+pub use shares::{Mismatch, Shares, open, share};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +53,12 @@ impl Ring {
     #[must_use]
     pub const fn bits(self) -> u32 {
         self.bits
+    }
+
+    /// Ones in the ring's bits.
+    #[must_use]
+    pub const fn mask(self) -> u64 {
+        u64::MAX >> (MAX_BITS - self.bits)
     }
 
     /// Least signed representative.
