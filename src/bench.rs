@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use privet_benchmarks::{Table, deepsecure, garble};
+use privet_benchmarks::{Table, deepsecure, garble, ot};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -16,6 +16,8 @@ pub(crate) enum Command {
     Deepsecure(DeepSecure),
     /// Rates of garbling and evaluating: kernels alone, two processes with and without TLS.
     Garble(GarbleArgs),
+    /// Rates of oblivious transfer: silent OT and what is made of it, by kernel, over loopback.
+    Ot(OtArgs),
     /// The second process of `garble`.
     #[command(hide = true)]
     GarblePeer(GarblePeer),
@@ -38,6 +40,20 @@ pub(crate) struct GarbleArgs {
         default_value = "../shared/data"
     )]
     data: PathBuf,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What to measure.
+#[derive(Args)]
+pub(crate) struct OtArgs {
+    /// Seconds per measurement.
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
+    seconds: f64,
+    /// Silent OT with the kernel in use only.
+    #[arg(long)]
+    this_kernel: bool,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -122,6 +138,18 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
                 seconds: args.seconds.clamp(0.01, 600.0),
             };
             let table = garble::run(&options).map_err(|e| Failure::check(e.to_string()))?;
+            show(&table, args.json)
+        }
+        Command::Ot(args) => {
+            if !args.seconds.is_finite() {
+                return Err(Failure::usage("--seconds takes a number"));
+            }
+            let options = ot::Options {
+                program: std::env::current_exe().map_err(|e| Failure::file("this program", e))?,
+                seconds: args.seconds.clamp(0.01, 600.0),
+                this_kernel: args.this_kernel,
+            };
+            let table = ot::run(&options).map_err(|e| Failure::check(e.to_string()))?;
             show(&table, args.json)
         }
         Command::GarblePeer(args) => {
