@@ -3,7 +3,7 @@
 //! Every secret-shared or garbled value of a network lives in such a ring; [`Ring`] is its width, and
 //! its methods are the whole arithmetic that the fixed-point rules allow on one value.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod bits;
 pub mod linear;

@@ -5,4 +5,7 @@
 
 pub mod geometry;
 
+mod kernels;
+mod multiply;
+
 pub use geometry::{Conv, Geometry, GeometryError, Use};

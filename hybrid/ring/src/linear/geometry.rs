@@ -346,6 +346,12 @@ impl Geometry {
         self.group_inputs() * self.taps.len()
     }
 
+    /// Number of taps.
+    #[must_use]
+    pub const fn taps(&self) -> usize {
+        self.taps.len()
+    }
+
     /// (input cell, output cell) of a tap, ascending in outputs.
     pub(super) fn tap(&self, tap: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
         let pairs = self.taps.get(tap).map_or(&[][..], Vec::as_slice);
