@@ -61,7 +61,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let kind = match &error {
             RunError::Plan(privet_plan::PlanError::AboveCap { .. }) => Kind::Check,
-            RunError::Plan(_) | RunError::Input(_) => Kind::File,
+            RunError::Plan(_) | RunError::Input(_) | RunError::Store(_) => Kind::File,
             RunError::Contradiction(_) => Kind::Check,
             RunError::Net(_)
             | RunError::Ot(_)

@@ -14,6 +14,9 @@ pub enum RunError {
     /// Garbling.
     #[error(transparent)]
     Garble(#[from] privet_garble::Error),
+    /// Prepared material at rest.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
     /// The plan cannot be made or is above a cap.
     #[error(transparent)]
     Plan(#[from] PlanError),

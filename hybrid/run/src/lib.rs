@@ -18,6 +18,7 @@ pub mod handshake;
 pub mod report;
 mod seat;
 pub mod server;
+pub mod store;
 
 pub use client::{Answer, Client, ClientOptions};
 pub use error::RunError;

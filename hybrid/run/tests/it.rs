@@ -14,5 +14,6 @@ mod it {
     mod models;
     mod ops;
     mod rig;
+    mod store;
     mod vectors;
 }
