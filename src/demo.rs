@@ -5,7 +5,7 @@ use privet_model::quant::ir::Model;
 use privet_model::quant::{Oracle, QuantOptions, range_of_bytes};
 use privet_model::readers::Samples;
 use privet_net::{Allow, Identity, Listener};
-use privet_plan::{Backend, LinkModel, PlanOptions, Rates};
+use privet_plan::{Backend, Choice, LinkModel, PlanOptions, Rates};
 use privet_run::server::Offered;
 use privet_run::{Answer, Client, ClientOptions, Report, ServerOptions, Silent};
 use serde_json::json;
@@ -22,9 +22,9 @@ const LABELS: &[u8] = include_bytes!("demo/digits-labels.idx");
 /// Try it: an embedded digit, two parties on this machine, real TLS, the cost by layer.
 #[derive(Args)]
 pub(crate) struct Demo {
-    /// How the network is evaluated.
+    /// How the network is evaluated: gc, ot, gc+ot, or auto for the cheapest of them.
     #[arg(long, value_name = "BACKEND", default_value = "gc")]
-    backend: Backend,
+    backend: Choice,
     /// Which of the embedded digits.
     #[arg(long, value_name = "N")]
     index: Option<usize>,
@@ -86,6 +86,8 @@ pub(crate) fn run(args: &Demo) -> Result<(), Failure> {
                 "exact": exact,
                 "ands": outcome.report.ands,
                 "bytes": outcome.report.bytes,
+                "offline": outcome.report.offline,
+                "online": outcome.report.online,
                 "seconds": outcome.report.seconds,
             })
         );
@@ -123,21 +125,21 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
     let allow = Allow::List(vec![client_identity.fingerprint()]);
     let listener = Listener::bind("127.0.0.1:0", &server_identity, allow, net.clone())?;
     let address = listener.local_addr().to_string();
-    let plan_options = PlanOptions {
-        backend: args.backend,
-        ..PlanOptions::default()
-    };
-    let plan = privet_plan::Plan::new(
-        model.graph.clone(),
-        plan_options,
-        privet_plan::Caps::default().memory,
+    let backends: Vec<Backend> = args.backend.backends().collect();
+    let plan = privet_plan::Plan::cheapest(
+        &model.graph,
+        &PlanOptions::default(),
+        &backends,
+        &privet_plan::Caps::default(),
+        &Rates::default(),
+        &LinkModel::LOOPBACK,
     )
     .map_err(|e| Failure::check(e.to_string()))?;
     if !args.json {
-        let cost = &plan.cost.inference;
+        let cost = &plan.cost.total();
         println!(
-            "  told beforehand: {} non-XOR gates, {}, about {} on this machine, {} on a WAN (400 Mbit/s, 40 ms)\n",
-            table::count(cost.non_xor()),
+            "  told beforehand: {} ANDs, {}, about {} on this machine, {} on a WAN (400 Mbit/s, 40 ms)\n",
+            table::count(cost.work()),
             table::bytes(cost.bytes()),
             table::seconds(Rates::default().seconds(cost, &LinkModel::LOOPBACK)),
             table::seconds(Rates::default().seconds(cost, &LinkModel::shaped(400.0, 40.0))),
@@ -165,6 +167,7 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
                 &net,
             )?;
             let wishes = ClientOptions {
+                backend: args.backend,
                 insecure_verify: true,
                 ..ClientOptions::default()
             };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use privet_net::{Fingerprint, Identity};
-use privet_plan::{LinkModel, Party, Plan, Rates, Reveal};
+use privet_plan::{Choice, LinkModel, Party, Plan, Rates, Reveal};
 use privet_run::{Answer, Client, ClientOptions, Report};
 use serde_json::{Value, json};
 
@@ -42,6 +42,9 @@ pub(crate) struct Infer {
     /// What to learn: label, top:K or logits; the server must grant it.
     #[arg(long, value_name = "WHAT", default_value = "label")]
     reveal: Reveal,
+    /// How the network is evaluated: gc, ot, gc+ot, or auto for what the server finds cheapest.
+    #[arg(long, value_name = "BACKEND", default_value = "gc")]
+    backend: Choice,
     /// Who garbles: server, or client as in DeepSecure (then the weights enter by oblivious transfer).
     #[arg(long, value_name = "PARTY", default_value = "server", value_parser = party)]
     garbler: Party,
@@ -97,6 +100,7 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
     let session = privet_net::connect(&args.server, &identity, peer, &options)?;
     let wishes = ClientOptions {
         model: args.model_name.clone(),
+        backend: args.backend,
         reveal: args.reveal,
         garbler: args.garbler,
         caps: args.caps.caps(),
@@ -159,13 +163,14 @@ fn announce(args: &Infer, plan: &Plan, link: &LinkModel) {
     if args.json {
         return;
     }
-    let cost = &plan.cost.inference;
+    let total = plan.cost.total();
     eprintln!(
-        "{}: {} non-XOR gates, {} per input, about {}; the server opens {}",
+        "{} on {}: {} ANDs, {} per input, about {}; the server opens {}",
         plan.graph.name,
-        table::count(cost.non_xor()),
-        table::bytes(cost.bytes()),
-        table::seconds(Rates::default().seconds(cost, link)),
+        plan.options.backend,
+        table::count(total.work()),
+        table::bytes(total.bytes()),
+        table::seconds(Rates::default().seconds(&total, link)),
         plan.options.reveal,
     );
     eprintln!("plan {}", plan.hash_text());
@@ -232,6 +237,12 @@ fn json_line(
         fields.insert("ands".to_owned(), json!(report.ands));
         fields.insert("bytes".to_owned(), json!(report.bytes));
         fields.insert("seconds".to_owned(), json!(report.seconds));
+        fields.insert(
+            "backend".to_owned(),
+            json!(plan.options.backend.to_string()),
+        );
+        fields.insert("offline".to_owned(), json!(report.offline));
+        fields.insert("online".to_owned(), json!(report.online));
         fields.insert("setup_bytes".to_owned(), json!(report.setup_bytes));
         fields.insert("setup_seconds".to_owned(), json!(report.setup_seconds));
         fields.insert("claimed_bits".to_owned(), json!(report.claimed_bits()));

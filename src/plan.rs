@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use privet_model::graph::Listing;
 use privet_net::Link;
-use privet_plan::{Backend, Caps, LinkModel, Plan, PlanOptions, Rates, Reveal};
+use privet_plan::cost::StepCost;
+use privet_plan::{Backend, Caps, Choice, LinkModel, Plan, PlanOptions, Rates, Reveal};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -20,9 +21,9 @@ pub(crate) struct PlanArgs {
     model: PathBuf,
     #[command(flatten)]
     quant: QuantArgs,
-    /// How the network is evaluated.
+    /// How the network is evaluated: gc, ot, gc+ot, or auto for the cheapest of them.
     #[arg(long, value_name = "BACKEND", default_value = "gc")]
-    backend: Backend,
+    backend: Choice,
     /// The link: loopback, lan, wan, cryptflow2-lan, cryptflow2-wan or MBIT,MS.
     #[arg(long, value_name = "LINK", default_value = "loopback")]
     link: Link,
@@ -38,13 +39,26 @@ pub(crate) struct PlanArgs {
 pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let model = crate::models::quantised(&args.model, &args.quant)?;
     let options = PlanOptions {
-        backend: args.backend,
         reveal: args.reveal,
         ..PlanOptions::default()
     };
-    let plan = Plan::new(model.graph, options, Caps::default().memory)
-        .map_err(|e| Failure::file(args.model.display(), e))?;
     let link = link_model(args.link);
+    // Nothing is refused here for what it would cost, but for memory that planning itself takes.
+    let caps = Caps {
+        bytes: u64::MAX,
+        seconds: u64::MAX,
+        ..Caps::default()
+    };
+    let backends: Vec<Backend> = args.backend.backends().collect();
+    let rates = Rates::default();
+    let plan = match backends.as_slice() {
+        [only] => {
+            let backend = *only;
+            Plan::new(model.graph, PlanOptions { backend, ..options }, caps.memory)
+        }
+        several => Plan::cheapest(&model.graph, &options, several, &caps, &rates, &link),
+    };
+    let plan = plan.map_err(|e| Failure::file(args.model.display(), e))?;
     if args.json {
         println!("{}", plan_json(&plan, &link, args.link));
     } else {
@@ -55,63 +69,91 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
 
 fn plan_json(plan: &Plan, link: &LinkModel, name: Link) -> Value {
     let rates = Rates::default();
+    let offline = plan.offline_layers();
     let layers: Vec<Value> = plan
         .layers()
         .iter()
-        .map(|(layer, cost)| {
+        .zip(&offline)
+        .map(|((layer, cost), (_, offline))| {
             json!({
-                "name": layer, "ands": cost.non_xor(), "bytes": cost.bytes(),
+                "name": layer, "ands": cost.work(), "bytes": cost.bytes(),
                 "seconds": rates.seconds(cost, link),
+                "offline_bytes": offline.bytes(),
+                "ots": offline.client_silent + offline.server_silent,
             })
         })
         .collect();
-    let cost = &plan.cost.inference;
+    let (cost, offline, total) = (&plan.cost.inference, &plan.cost.offline, plan.cost.total());
     json!({
         "model": plan.graph.name,
         "backend": plan.options.backend.to_string(),
         "reveal": plan.options.reveal.to_string(),
         "link": name.to_string(),
         "layers": layers,
-        "ands": cost.non_xor(),
+        "ands": cost.work(),
+        "client_bytes": total.client_bytes,
+        "server_bytes": total.server_bytes,
+        "bytes": total.bytes(),
+        "flights": total.flights,
+        "seconds": rates.seconds(&total, link),
+        "online": part(cost, link),
+        "offline": part(offline, link),
+        "memory": plan.cost.memory,
+        "material": plan.cost.material,
+        "hash": plan.hash_text(),
+    })
+}
+
+/// One part of a plan's cost: what needs no input, or what waits for it.
+fn part(cost: &StepCost, link: &LinkModel) -> Value {
+    json!({
         "client_bytes": cost.client_bytes,
         "server_bytes": cost.server_bytes,
         "bytes": cost.bytes(),
+        "ots": cost.cots + cost.client_silent + cost.server_silent,
         "flights": cost.flights,
-        "seconds": rates.seconds(cost, link),
-        "memory": plan.cost.memory,
-        "hash": plan.hash_text(),
+        "seconds": Rates::default().seconds(cost, link),
     })
 }
 
 fn print_plan(plan: &Plan, link: &LinkModel, name: Link) {
     let rates = Rates::default();
-    let mut rows: Vec<Vec<String>> = plan
-        .layers()
-        .iter()
-        .map(|(layer, cost)| {
-            vec![
-                layer.clone(),
-                count(cost.non_xor()),
-                bytes(cost.bytes()),
-                seconds(rates.seconds(cost, link)),
-            ]
-        })
+    let shares = plan.options.backend.shares();
+    let row = |name: &str, cost: &StepCost, offline: &StepCost| {
+        let mut row = vec![name.to_owned(), count(cost.work())];
+        if shares {
+            row.push(bytes(offline.bytes()));
+        }
+        row.push(bytes(cost.bytes()));
+        row.push(seconds(rates.seconds(cost, link)));
+        row
+    };
+    let offline = plan.offline_layers();
+    let mut rows: Vec<Vec<String>> = (plan.layers().iter().zip(&offline))
+        .map(|((layer, cost), (_, offline))| row(layer, cost, offline))
         .collect();
     let cost = &plan.cost.inference;
-    rows.push(vec![
-        "total".to_owned(),
-        count(cost.non_xor()),
-        bytes(cost.bytes()),
-        seconds(rates.seconds(cost, link)),
-    ]);
+    rows.push(row("total", cost, &plan.cost.offline));
     println!(
         "{} on {}, link {name}\n",
         plan.graph.name, plan.options.backend
     );
-    print!(
-        "{}",
-        columns(&["layer", "non-XOR gates", "bytes", "estimate"], &rows)
-    );
+    let head: &[&str] = if shares {
+        &["layer", "ANDs", "offline", "online", "online estimate"]
+    } else {
+        &["layer", "non-XOR gates", "bytes", "estimate"]
+    };
+    print!("{}", columns(head, &rows));
+    if shares {
+        let (offline, total) = (&plan.cost.offline, plan.cost.total());
+        println!(
+            "\n  before the input is known: {} OTs, about {}; in all {}, about {}",
+            count(offline.client_silent + offline.server_silent),
+            seconds(rates.seconds(offline, link)),
+            bytes(total.bytes()),
+            seconds(rates.seconds(&total, link)),
+        );
+    }
     println!(
         "\n  memory of each party: at most about {}",
         bytes(plan.cost.memory)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use privet_net::{Allow, Fingerprint, Identity, Listener, Session};
-use privet_plan::{Backend, Party, Plan, PlanOptions, Rates, Reveal};
+use privet_plan::{Backend, Choice, Party, Plan, PlanError, PlanOptions, Rates, Reveal};
 use privet_run::server::Offered;
 use privet_run::{RunError, Served, ServerOptions, Silent};
 use serde_json::json;
@@ -32,9 +32,14 @@ pub(crate) struct Serve {
     /// Fingerprint of a client that may connect (repeat for more).
     #[arg(long, value_name = "FINGERPRINT")]
     allow: Vec<Fingerprint>,
-    /// How networks are evaluated.
-    #[arg(long, value_name = "BACKEND", default_value = "gc")]
-    backend: Backend,
+    /// How networks may be evaluated, as the client wishes: gc, ot, gc+ot, several of them, or auto for all.
+    #[arg(
+        long,
+        value_name = "B[,B…]",
+        default_value = "auto",
+        value_delimiter = ','
+    )]
+    backend: Vec<Choice>,
     #[command(flatten)]
     quant: QuantArgs,
     /// The most that a client may learn: label, top:K or logits.
@@ -111,18 +116,22 @@ fn offered(args: &Serve) -> Result<Vec<Offered>, Failure> {
             )));
         }
         let options = PlanOptions {
-            backend: args.backend,
             garbler: Party::Server,
             reveal: args.reveal,
+            ..PlanOptions::default()
         };
-        let plan = Plan::new(model.graph.clone(), options, args.caps.max_memory)
-            .map_err(|e| Failure::file(path.display(), e))?;
-        plan.check(
-            &args.caps.caps(),
-            &Rates::default(),
-            &args.session.link_model(),
-        )
-        .map_err(|e| Failure::new(Kind::Check, format!("{}: {e}", path.display())))?;
+        let (rates, link) = (Rates::default(), args.session.link_model());
+        let caps = args.caps.caps();
+        // A backend that was named must serve every model; of all of them one must.
+        for choice in &args.backend {
+            let backends: Vec<Backend> = choice.backends().collect();
+            let plan = Plan::cheapest(&model.graph, &options, &backends, &caps, &rates, &link);
+            if let Err(error) = plan {
+                let above = matches!(error, PlanError::AboveCap { .. });
+                let kind = if above { Kind::Check } else { Kind::File };
+                return Err(Failure::new(kind, format!("{}: {error}", path.display())));
+            }
+        }
         let mut id = [0; 16];
         id.copy_from_slice(&privet_prim::Block::random().to_bytes());
         offered.push(Offered { model, id });
@@ -211,7 +220,13 @@ fn serve_one(args: &Serve, session: Session, models: &[Offered]) -> Result<(), F
     let peer = session
         .peer()
         .map_or_else(|| "an unauthenticated client".to_owned(), |p| p.to_string());
+    let allowed = |backend: &Backend| {
+        let mut choices = args.backend.iter();
+        choices.any(|choice| choice.backends().any(|b| b == *backend))
+    };
     let options = ServerOptions {
+        backends: Backend::ALL.into_iter().filter(allowed).collect(),
+        link: args.session.link_model(),
         reveal: args.reveal,
         insecure_verify: args.insecure_verify,
         client_may_garble: args.client_may_garble,

@@ -85,13 +85,21 @@ pub(crate) fn report(report: &Report) -> String {
             ]
         })
         .collect();
+    if report.offline.bytes > 0 {
+        rows.push(vec![
+            "material, needs no input".to_owned(),
+            String::new(),
+            bytes(report.offline.bytes),
+            seconds(report.offline.seconds),
+        ]);
+    }
     rows.push(vec![
         "total".to_owned(),
         count(report.ands),
         bytes(report.bytes),
         seconds(report.seconds),
     ]);
-    columns(&["layer", "non-XOR gates", "bytes", "time"], &rows)
+    columns(&["layer", "ANDs", "bytes", "time"], &rows)
 }
 
 #[cfg(test)]

@@ -9,9 +9,11 @@ use serde::Serialize;
 
 use crate::error::PlanError;
 
+pub mod boolean;
 pub mod link;
 pub mod ot;
 pub mod product;
+pub mod silent;
 
 pub use link::{LinkModel, Rates};
 
@@ -27,6 +29,12 @@ pub struct StepCost {
     pub half_ands: u64,
     /// Correlated OTs for input bits of the evaluator.
     pub cots: u64,
+    /// ANDs of shared bits under GMW, padding included: a triple each.
+    pub triples: u64,
+    /// Random correlated OTs whose sender is the client.
+    pub client_silent: u64,
+    /// Random correlated OTs whose sender is the server.
+    pub server_silent: u64,
     /// Application bytes from client to server.
     pub client_bytes: u64,
     /// Application bytes from server to client.
@@ -40,6 +48,12 @@ impl StepCost {
     #[must_use]
     pub const fn non_xor(&self) -> u64 {
         self.ands + self.half_ands
+    }
+
+    /// Gates and triples: what progress is counted in.
+    #[must_use]
+    pub const fn work(&self) -> u64 {
+        self.non_xor() + self.triples
     }
 
     /// Rows of garbled tables.
@@ -65,6 +79,9 @@ impl StepCost {
         self.ands += other.ands;
         self.half_ands += other.half_ands;
         self.cots += other.cots;
+        self.triples += other.triples;
+        self.client_silent += other.client_silent;
+        self.server_silent += other.server_silent;
         self.client_bytes += other.client_bytes;
         self.server_bytes += other.server_bytes;
         self.flights += other.flights;
@@ -80,10 +97,25 @@ impl StepCost {
 /// What a whole plan costs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Cost {
-    /// Sum over the steps of one inference.
+    /// Sum over the steps of one inference, once its input is known.
     pub inference: StepCost,
-    /// Peak bytes of wire labels, the plan's tables and buffers of a party.
+    /// Sum over the material of one inference, the bytes of its random correlated OTs included as
+    /// for the first one of a session.
+    pub offline: StepCost,
+    /// Bytes of one inference's material at the larger of the two parties.
+    pub material: u64,
+    /// Peak bytes of buffers, material, the plan's tables and buffers of a party.
     pub memory: u64,
+}
+
+impl Cost {
+    /// Material and inference together.
+    #[must_use]
+    pub const fn total(&self) -> StepCost {
+        let mut total = self.offline;
+        total.add(&self.inference);
+        total
+    }
 }
 
 /// Non-XOR gates of one instance of a block under given input classes.

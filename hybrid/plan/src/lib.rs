@@ -12,14 +12,16 @@ pub mod error;
 pub mod lower;
 pub mod options;
 pub mod plan;
+pub mod share;
 pub mod step;
 
 pub use cost::{Cost, LinkModel, Rates};
 pub use error::PlanError;
 pub use lower::{LANES, dot_ports, sum_ports};
-pub use options::{Backend, Caps, Party, PlanOptions, Reveal};
+pub use options::{Backend, Caps, Choice, Party, PlanOptions, Reveal};
 pub use plan::Plan;
+pub use share::{Bridge, ShareLinear, ShareStep};
 pub use step::{
-    BitMap, Buffer, BufferId, CellStep, LinearGroup, LinearStep, Port, Row, Source, Step, StepKind,
-    TapSet, WireStep, WireWords, units,
+    BitMap, Buffer, BufferId, CellStep, Domain, LinearGroup, LinearStep, Port, Row, Source, Step,
+    StepKind, TapSet, WireStep, WireWords, units,
 };

@@ -4,6 +4,7 @@ mod cells;
 mod linear;
 mod output;
 mod pool;
+mod shares;
 mod wire;
 
 use std::collections::{HashMap, HashSet};
@@ -13,12 +14,12 @@ use privet_netlists::catalogue::BlockSpec;
 
 use crate::cost::{BlockCost, Known, StepCost, block_cost};
 use crate::error::PlanError;
-use crate::options::{Party, PlanOptions};
-use crate::step::{Buffer, BufferId, Step, StepKind};
+use crate::options::{Backend, Party, PlanOptions};
+use crate::step::{Buffer, BufferId, Domain, Step, StepKind};
 
 pub use linear::{LANES, dot_ports, sum_ports};
 
-/// Builds the steps of a graph under garbled circuits.
+/// Builds the steps of a graph: under garbled circuits here, with linear layers on shares in `shares`.
 pub(crate) struct Lowering<'g> {
     graph: &'g Graph,
     options: &'g PlanOptions,
@@ -32,6 +33,7 @@ pub(crate) struct Lowering<'g> {
     budget: u64,
     /// Netlists that are counted.
     counted: HashSet<BlockSpec>,
+    shares: shares::Shares,
 }
 
 /// The steps and the buffers that they use.
@@ -60,10 +62,18 @@ pub(crate) fn lower(
         charged: 0,
         budget,
         counted: HashSet::new(),
+        shares: shares::Shares::default(),
     };
-    lowering.input()?;
-    for (index, node) in graph.nodes.iter().enumerate() {
-        lowering.node(index, node)?;
+    if options.backend.shares() {
+        lowering.share_input()?;
+        for (index, node) in graph.nodes.iter().enumerate() {
+            lowering.share_node(index, node)?;
+        }
+    } else {
+        lowering.input()?;
+        for (index, node) in graph.nodes.iter().enumerate() {
+            lowering.node(index, node)?;
+        }
     }
     lowering.output()?;
     let Lowering {
@@ -140,6 +150,17 @@ impl Lowering<'_> {
     }
 
     fn push(&mut self, layer: &str, kind: StepKind, cost: StepCost) -> Result<(), PlanError> {
+        self.push_prepared(layer, kind, cost, StepCost::default())
+    }
+
+    /// Pushes a step some of whose work is done before the input is known.
+    fn push_prepared(
+        &mut self,
+        layer: &str,
+        kind: StepKind,
+        cost: StepCost,
+        offline: StepCost,
+    ) -> Result<(), PlanError> {
         self.charge((std::mem::size_of::<Step>() + layer.len()) as u64)?;
         let tweak_base = self.tweaks;
         self.tweaks += cost.tweaks();
@@ -148,6 +169,7 @@ impl Lowering<'_> {
             kind,
             tweak_base,
             cost,
+            offline,
             frees: Vec::new(),
         });
         Ok(())
@@ -202,10 +224,28 @@ impl Lowering<'_> {
         self.new_buffer(elements, bits)
     }
 
+    /// A buffer in the domain in which netlists are evaluated.
     fn new_buffer(&mut self, elements: usize, bits: u32) -> Result<BufferId, PlanError> {
+        let domain = match self.options.backend {
+            Backend::Gc | Backend::GcOt => Domain::Labels,
+            Backend::Ot => Domain::Bool,
+        };
+        self.buffer_in(elements, bits, domain)
+    }
+
+    fn buffer_in(
+        &mut self,
+        elements: usize,
+        bits: u32,
+        domain: Domain,
+    ) -> Result<BufferId, PlanError> {
         let id = u32::try_from(self.buffers.len())
             .map_err(|_| PlanError::Options("the network has too many tensors".to_owned()))?;
-        self.buffers.push(Buffer { elements, bits });
+        self.buffers.push(Buffer {
+            elements,
+            bits,
+            domain,
+        });
         Ok(BufferId(id))
     }
 

@@ -28,11 +28,33 @@ impl fmt::Display for Party {
 pub enum Backend {
     /// Everything under garbled circuits.
     Gc,
+    /// Linear layers by oblivious transfer, everything else by GMW on shares.
+    Ot,
+    /// Linear layers by oblivious transfer, everything else under garbled circuits.
+    GcOt,
+}
+
+impl Backend {
+    /// Every backend, the default first.
+    pub const ALL: [Self; 3] = [Self::Gc, Self::Ot, Self::GcOt];
+
+    /// Whether linear layers work on additive shares.
+    #[must_use]
+    pub const fn shares(self) -> bool {
+        match self {
+            Self::Gc => false,
+            Self::Ot | Self::GcOt => true,
+        }
+    }
 }
 
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("gc")
+        f.write_str(match self {
+            Self::Gc => "gc",
+            Self::Ot => "ot",
+            Self::GcOt => "gc+ot",
+        })
     }
 }
 
@@ -40,12 +62,49 @@ impl FromStr for Backend {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        match s {
-            "gc" | "auto" => Ok(Self::Gc),
-            _ => Err(format!(
-                "unknown backend '{s}': this version has gc (auto chooses it)"
-            )),
+        Self::ALL
+            .into_iter()
+            .find(|backend| backend.to_string() == s)
+            .ok_or_else(|| format!("unknown backend '{s}': there are gc, ot, gc+ot and auto"))
+    }
+}
+
+/// A backend by name, or the one that the cost model finds cheapest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Choice {
+    /// The cheapest of those that are allowed.
+    Auto,
+    /// This one.
+    Only(Backend),
+}
+
+impl Choice {
+    /// The backends that it stands for.
+    pub fn backends(self) -> impl Iterator<Item = Backend> {
+        Backend::ALL.into_iter().filter(move |backend| match self {
+            Self::Auto => true,
+            Self::Only(only) => only == *backend,
+        })
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Only(backend) => backend.fmt(f),
         }
+    }
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        if s == "auto" {
+            return Ok(Self::Auto);
+        }
+        s.parse().map(Self::Only)
     }
 }
 
@@ -145,6 +204,17 @@ impl Default for Caps {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn backends_have_names() {
+        for text in ["gc", "ot", "gc+ot", "auto"] {
+            assert_eq!(text.parse::<Choice>().unwrap().to_string(), text);
+        }
+        assert!("auto".parse::<Backend>().is_err() && "GC".parse::<Choice>().is_err());
+        assert_eq!(Choice::Auto.backends().count(), Backend::ALL.len());
+        let only: Vec<Backend> = Choice::Only(Backend::Ot).backends().collect();
+        assert_eq!(only, [Backend::Ot]);
+    }
 
     #[test]
     fn reveal_round_trips_and_is_ordered() {

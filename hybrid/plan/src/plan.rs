@@ -7,14 +7,21 @@ use privet_netlists::catalogue::BlockSpec;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::cost::{Cost, LinkModel, Rates, StepCost};
+use crate::cost::{Cost, LinkModel, Rates, StepCost, boolean, silent};
 use crate::error::PlanError;
 use crate::lower::{LANES, lower};
-use crate::options::{Caps, Party, PlanOptions};
+use crate::options::{Backend, Caps, Party, PlanOptions};
+use crate::share::ShareStep;
 use crate::step::{Buffer, BufferId, LinearStep, Step, StepKind};
 
 /// Memory of a party beside labels and steps: frames, threads, kernels' scratch.
 const FIXED_MEMORY: u64 = 48 << 20;
+
+/// Two instances of silent OT, their trees and hashes.
+const SILENT_MEMORY: u64 = 48 << 20;
+
+/// Gates of a netlist for each AND, roughly.
+const GATES_PER_AND: u64 = 7;
 
 /// Most lanes of a session.
 const MAX_LANES: u64 = 16;
@@ -46,15 +53,30 @@ impl Plan {
     /// An operation that the backend cannot run, or an inconsistent graph.
     pub fn new(graph: Graph, options: PlanOptions, memory: u64) -> Result<Self, PlanError> {
         let lowered = lower(&graph, &options, memory)?;
-        let mut inference = StepCost::default();
+        let (mut inference, mut offline) = (StepCost::default(), StepCost::default());
         for step in &lowered.steps {
             inference.add(&step.cost);
+            offline.add(&step.offline);
         }
+        let (client, server) = silent::bytes_after(&offline, 0);
+        offline.client_bytes += client;
+        offline.server_bytes += server;
+        let material = material(&lowered.buffers, &lowered.steps);
         let memory = FIXED_MEMORY
             + peak_labels(&lowered.buffers, &lowered.steps, &options)?
-            + lowered.charged;
-        let cost = Cost { inference, memory };
-        let hash = hash(&graph, &options, &lowered.steps, &inference)?;
+            + lowered.charged
+            + if options.backend.shares() {
+                SILENT_MEMORY + 2 * material
+            } else {
+                0
+            };
+        let cost = Cost {
+            inference,
+            offline,
+            material,
+            memory,
+        };
+        let hash = hash(&graph, &options, &lowered.steps, &cost)?;
         Ok(Self {
             graph,
             options,
@@ -63,6 +85,43 @@ impl Plan {
             tweaks: lowered.tweaks,
             cost,
             hash,
+        })
+    }
+
+    /// The plan of the cheapest backend among `backends` that can run the graph within `caps`; on a tie
+    /// the first.
+    ///
+    /// # Errors
+    /// Why the first backend cannot, if none can; no backend at all.
+    pub fn cheapest(
+        graph: &Graph,
+        options: &PlanOptions,
+        backends: &[Backend],
+        caps: &Caps,
+        rates: &Rates,
+        link: &LinkModel,
+    ) -> Result<Self, PlanError> {
+        let mut best: Option<(f64, Self)> = None;
+        let mut reason = None;
+        for backend in backends {
+            let options = PlanOptions {
+                backend: *backend,
+                ..options.clone()
+            };
+            let made = Self::new(graph.clone(), options, caps.memory)
+                .and_then(|plan| plan.check(caps, rates, link).map(|()| plan));
+            match made {
+                Err(error) => reason = reason.or(Some(error)),
+                Ok(plan) => {
+                    let seconds = rates.seconds(&plan.cost.total(), link);
+                    if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
+                        best = Some((seconds, plan));
+                    }
+                }
+            }
+        }
+        best.map(|(_, plan)| plan).ok_or_else(|| {
+            reason.unwrap_or_else(|| PlanError::Options("no backend is allowed".to_owned()))
         })
     }
 
@@ -85,7 +144,8 @@ impl Plan {
                 "--max-memory",
             ));
         }
-        let bytes = self.cost.inference.bytes();
+        let total = self.cost.total();
+        let bytes = total.bytes();
         if bytes > caps.bytes {
             return Err(above(
                 "of traffic per input",
@@ -94,7 +154,7 @@ impl Plan {
                 "--max-bytes",
             ));
         }
-        let seconds = rates.seconds(&self.cost.inference, link);
+        let seconds = rates.seconds(&total, link);
         #[expect(clippy::cast_precision_loss, reason = "a cap in seconds is small")]
         if seconds > caps.seconds as f64 {
             return Err(PlanError::AboveCap {
@@ -116,11 +176,31 @@ impl Plan {
     /// Costs summed by layer, in order of first appearance.
     #[must_use]
     pub fn layers(&self) -> Vec<(String, StepCost)> {
+        self.by_layer(|step| step.cost)
+    }
+
+    /// Costs of material summed by layer, likewise; without the bytes of random correlated OTs.
+    #[must_use]
+    pub fn offline_layers(&self) -> Vec<(String, StepCost)> {
+        self.by_layer(|step| step.offline)
+    }
+
+    /// Application bytes of making the material of an inference when that of `before` others was made
+    /// in the session: random correlated OTs come in trees, and not every inference pays alike.
+    #[must_use]
+    pub fn offline_bytes(&self, before: u64) -> u64 {
+        let (first, second) = silent::bytes_after(&self.cost.offline, 0);
+        let (client, server) = silent::bytes_after(&self.cost.offline, before);
+        self.cost.offline.bytes() - (first + second) + client + server
+    }
+
+    fn by_layer(&self, cost: impl Fn(&Step) -> StepCost) -> Vec<(String, StepCost)> {
         let mut layers: Vec<(String, StepCost)> = Vec::new();
         for step in &self.steps {
+            let cost = cost(step);
             match layers.last_mut() {
-                Some((name, cost)) if *name == step.layer => cost.add(&step.cost),
-                _ => layers.push((step.layer.clone(), step.cost)),
+                Some((name, sum)) if *name == step.layer => sum.add(&cost),
+                _ => layers.push((step.layer.clone(), cost)),
             }
         }
         layers
@@ -136,7 +216,7 @@ fn hash(
     graph: &Graph,
     options: &PlanOptions,
     steps: &[Step],
-    cost: &StepCost,
+    cost: &Cost,
 ) -> Result<[u8; 32], PlanError> {
     let encode =
         |e: postcard::Error| PlanError::Options(format!("the plan cannot be encoded: {e}"));
@@ -159,16 +239,56 @@ fn hash(
         hasher.update(name.as_bytes());
         hasher.update(netlist.sha256());
     }
-    for count in [
-        cost.ands,
-        cost.half_ands,
-        cost.cots,
-        cost.client_bytes,
-        cost.server_bytes,
-    ] {
+    let counts = |cost: &StepCost| {
+        [
+            cost.ands,
+            cost.half_ands,
+            cost.cots,
+            cost.client_bytes,
+            cost.server_bytes,
+        ]
+    };
+    for count in counts(&cost.inference) {
         hasher.update(count.to_le_bytes());
     }
+    if options.backend.shares() {
+        hasher.update(b"shares 1");
+        for step in steps {
+            hasher.update(postcard::to_allocvec(&step.kind).map_err(encode)?);
+            for cost in [&step.cost, &step.offline] {
+                let counts = counts(cost).into_iter();
+                for count in counts.chain([cost.triples, cost.client_silent, cost.server_silent]) {
+                    hasher.update(count.to_le_bytes());
+                }
+            }
+        }
+    }
     Ok(hasher.finalize().into())
+}
+
+/// Bytes of one inference's material at the party that keeps more: the client with its masks.
+fn material(buffers: &[Buffer], steps: &[Step]) -> u64 {
+    let words = |id: &BufferId| buffers.get(id.0 as usize).map_or(0, Buffer::bytes);
+    let each = steps.iter().map(|step| {
+        let triples = step.cost.triples / 8 * 3;
+        triples
+            + match &step.kind {
+                StepKind::Share(ShareStep::Mask { out, .. }) => words(out),
+                StepKind::Share(ShareStep::Linear(linear)) => words(&linear.out),
+                StepKind::Share(
+                    ShareStep::Input { .. }
+                    | ShareStep::Sum { .. }
+                    | ShareStep::AddConst { .. }
+                    | ShareStep::Bridge(_),
+                )
+                | StepKind::Input { .. }
+                | StepKind::Linear(_)
+                | StepKind::Cells(_)
+                | StepKind::Wire(_)
+                | StepKind::Output { .. } => 0,
+            }
+    });
+    each.sum()
 }
 
 /// Peak bytes of labels: buffers are made when first written and dropped after their last reader.
@@ -177,11 +297,7 @@ fn peak_labels(
     steps: &[Step],
     options: &PlanOptions,
 ) -> Result<u64, PlanError> {
-    let size = |id: BufferId| {
-        buffers
-            .get(id.0 as usize)
-            .map_or(0, |b| b.labels() as u64 * 16)
-    };
+    let size = |id: BufferId| buffers.get(id.0 as usize).map_or(0, Buffer::bytes);
     let mut live: BTreeMap<BufferId, u64> = BTreeMap::new();
     let mut peak = 0;
     for step in steps {
@@ -190,7 +306,7 @@ fn peak_labels(
         }
         let now = live
             .values()
-            .try_fold(step.kind.scratch(options), |sum, bytes| {
+            .try_fold(step.kind.scratch(options, buffers), |sum, bytes| {
                 sum.checked_add(*bytes)
             });
         peak =
@@ -211,6 +327,7 @@ impl StepKind {
             Self::Input { out } => vec![*out],
             Self::Output { from, .. } => vec![*from],
             Self::Linear(step) => vec![step.input, step.out],
+            Self::Share(step) => step.touches(),
             Self::Cells(step) => {
                 let mut ids = vec![step.out];
                 ids.extend(step.ports.iter().filter_map(|port| match port {
@@ -242,7 +359,8 @@ impl StepKind {
     #[must_use]
     pub fn blocks(&self) -> Vec<BlockSpec> {
         match self {
-            Self::Input { .. } | Self::Output { .. } | Self::Wire(_) => Vec::new(),
+            Self::Share(ShareStep::Bridge(step)) => vec![step.block],
+            Self::Input { .. } | Self::Output { .. } | Self::Wire(_) | Self::Share(_) => Vec::new(),
             Self::Cells(step) => vec![step.block],
             Self::Linear(step) => step.blocks(),
         }
@@ -251,8 +369,27 @@ impl StepKind {
     /// Bytes of labels beside buffers: a linear step keeps one accumulator per tap set, and the
     /// results of its rows until all lanes are done; weights that enter by OT stand ready for a
     /// unit on each lane.
-    fn scratch(&self, options: &PlanOptions) -> u64 {
+    fn scratch(&self, options: &PlanOptions, buffers: &[Buffer]) -> u64 {
+        let size = |id: BufferId| buffers.get(id.0 as usize).copied();
         match self {
+            Self::Share(ShareStep::Bridge(step)) => {
+                // Blocks of the client's bits and of the output's colours, or planes of all wires.
+                let labels = |id| size(id).map_or(0, |b| b.labels() as u64);
+                match options.backend {
+                    Backend::Gc | Backend::GcOt => 16 * (labels(step.from) + labels(step.out)),
+                    Backend::Ot => {
+                        let lanes = size(step.from).map_or(0, |b| b.elements.min(boolean::LANES));
+                        step.block.rough_ands() * GATES_PER_AND * lanes.div_ceil(8) as u64
+                    }
+                }
+            }
+            // The keys of a batch of transfers, and messages on their way.
+            Self::Share(ShareStep::Linear(_)) => 64 << 20,
+            Self::Share(_) => 0,
+            Self::Cells(step) if options.backend == Backend::Ot => {
+                let lanes = step.instances.min(boolean::LANES).div_ceil(8) as u64;
+                step.block.rough_ands() * GATES_PER_AND * lanes
+            }
             Self::Linear(step) => {
                 let acc = u64::from(step.acc_bits + 1);
                 let group = |g: &crate::step::LinearGroup| {

@@ -1,31 +1,66 @@
 //! Steps of a plan and the label buffers that they read and fill.
 //!
-//! A buffer holds `elements` words of `bits` wire labels each, element after element, least bit
-//! first. The garbler keeps zero labels in it, the evaluator active labels.
+//! A buffer holds `elements` words of `bits` bits each, in a domain: as wire labels (element after
+//! element, least bit first; the garbler keeps zero labels in it, the evaluator active labels), as
+//! shares by exclusive or, or as shares by addition.
 
 use privet_netlists::catalogue::BlockSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::options::Reveal;
+use crate::share::ShareStep;
 
 /// Index of a buffer in [`crate::Plan::buffers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BufferId(pub u32);
 
-/// Words of wire labels.
+/// In which form the parties hold a buffer's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Domain {
+    /// Wire labels of a garbled circuit.
+    Labels,
+    /// Shares by exclusive or: a plane of `⌈elements / 8⌉` bytes for each bit.
+    Bool,
+    /// Shares by addition modulo 2^bits: the value's representative with sign, in a ring at least as
+    /// wide as the tensor's.
+    Arith,
+}
+
+/// Words that the parties hold together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Buffer {
     /// Number of words.
     pub elements: usize,
-    /// Labels per word.
+    /// Bits per word.
     pub bits: u32,
+    /// How they are held.
+    pub domain: Domain,
 }
 
 impl Buffer {
-    /// Number of labels.
+    /// Number of bits: of labels, where it holds labels.
     #[must_use]
     pub const fn labels(&self) -> usize {
         self.elements * self.bits as usize
+    }
+
+    /// Bytes that a party keeps.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        match self.domain {
+            Domain::Labels => self.labels() as u64 * 16,
+            Domain::Bool => self.elements.div_ceil(8) as u64 * self.bits as u64,
+            Domain::Arith => self.elements as u64 * 8,
+        }
+    }
+
+    /// Bytes of one bit per bit held: what opens it to the peer.
+    #[must_use]
+    pub const fn opening_bytes(&self) -> u64 {
+        match self.domain {
+            Domain::Bool => self.bytes(),
+            Domain::Labels | Domain::Arith => self.labels().div_ceil(8) as u64,
+        }
     }
 }
 
@@ -38,8 +73,11 @@ pub struct Step {
     pub kind: StepKind,
     /// First tweak of the step within an inference.
     pub tweak_base: u64,
-    /// What it costs.
+    /// What it costs once the input is known.
     pub cost: crate::cost::StepCost,
+    /// What its material costs, made before; without the bytes of random correlated OTs, which are
+    /// made in bulk.
+    pub offline: crate::cost::StepCost,
     /// Buffers that no later step reads.
     pub frees: Vec<BufferId>,
 }
@@ -58,6 +96,8 @@ pub enum StepKind {
     Cells(CellStep),
     /// Labels are renamed; nothing is computed or sent.
     Wire(WireStep),
+    /// Work on shares.
+    Share(ShareStep),
     /// The answer is opened to the client.
     Output {
         /// Buffer whose bits are opened.

@@ -3,20 +3,22 @@
 use std::time::Instant;
 
 use privet_net::Session;
-use privet_plan::{Caps, LinkModel, Party, Plan, Rates, Reveal};
+use privet_plan::{Backend, Caps, Choice, LinkModel, Party, Plan, Rates, Reveal};
 use serde::Serialize;
 
+use crate::engine::Engine;
 use crate::error::RunError;
-use crate::exec::{Executor, Programs, Worker};
+use crate::exec::shares::Side;
 use crate::handshake::{ClearAnswer, Hello, MAX_OFFER, Offer, PROTOCOL, Reply, Request, sanitise};
 use crate::report::{Progress, Report};
-use crate::seat::{self, AnySeat};
 
 /// What the client wants and what it refuses.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
     /// Name of the model; none: the server's only one.
     pub model: Option<String>,
+    /// How the network is to be evaluated.
+    pub backend: Choice,
     /// What to learn.
     pub reveal: Reveal,
     /// Who garbles.
@@ -37,6 +39,7 @@ impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             model: None,
+            backend: Choice::Only(Backend::Gc),
             reveal: Reveal::Label,
             garbler: Party::Server,
             caps: Caps::default(),
@@ -81,13 +84,9 @@ pub struct Clear {
 /// An agreed session.
 pub struct Client {
     session: Session,
-    seats: Vec<AnySeat>,
+    engine: Engine,
     plan: Plan,
-    programs: Programs,
-    inferences: u64,
     insecure_verify: bool,
-    setup_seconds: f64,
-    setup_bytes: u64,
 }
 
 impl Client {
@@ -106,17 +105,12 @@ impl Client {
                 return Err(error);
             }
         };
-        let seats = seat::set_up(&mut session, plan.options.garbler == Party::Client, false)?;
-        let setup_bytes = traffic(&session);
+        let engine = Engine::set_up(&mut session, &plan, false, started)?;
         Ok(Self {
             session,
-            seats,
+            engine,
             plan,
-            programs: Programs::default(),
-            inferences: 0,
             insecure_verify: options.insecure_verify,
-            setup_seconds: started.elapsed().as_secs_f64(),
-            setup_bytes,
         })
     }
 
@@ -152,32 +146,18 @@ impl Client {
         values: &[i64],
         progress: &mut dyn Progress,
     ) -> Result<(Answer, Report), RunError> {
-        let started = Instant::now();
         self.check_input(values)?;
         let control = self.session.lane(0)?;
         control.send_msg(&Request::Infer)?;
         control.flush()?;
-        let mut executor = Executor::new(&self.plan, &mut self.programs, None, self.inferences)?;
-        self.inferences += 1;
-        let mut workers: Vec<Worker<'_, AnySeat>> = self
-            .session
-            .lanes_mut()
-            .iter_mut()
-            .zip(&mut self.seats)
-            .map(|(channel, seat)| Worker { channel, seat })
-            .collect();
-        let outcome = executor.run(&mut workers, Some(values), progress)?;
-        let opened = outcome
-            .opened
-            .ok_or(RunError::Contradiction("nothing was opened"))?;
+        let side = Side::Client(values);
+        let (session, plan) = (&mut self.session, &self.plan);
+        let (report, opened) = self.engine.infer(session, plan, side, None, progress)?;
+        let opened = opened.ok_or(RunError::Contradiction("nothing was opened"))?;
         let mut answer = decode(&self.plan, &opened)?;
-        let seconds = started.elapsed().as_secs_f64();
         if self.insecure_verify {
             answer.clear = Some(self.verify(values, &answer)?);
         }
-        let mut report = Report::new(outcome.layers, &self.plan.cost.inference, seconds);
-        report.setup_bytes = self.setup_bytes;
-        report.setup_seconds = self.setup_seconds;
         Ok((answer, report))
     }
 
@@ -243,17 +223,13 @@ fn ranking(logits: &[i64], k: usize) -> Vec<u32> {
     order.into_iter().take(k).map(|(_, index)| index).collect()
 }
 
-pub(crate) fn traffic(session: &Session) -> u64 {
-    let total = session.stats().total();
-    total.sent_bytes + total.received_bytes
-}
-
 fn agree(session: &mut Session, options: &ClientOptions) -> Result<Plan, RunError> {
     let control = session.lane(0)?;
     control.set_phase("handshake");
     control.send_msg(&Hello {
         protocol: PROTOCOL,
         model: options.model.clone(),
+        backend: options.backend,
         reveal: options.reveal,
         garbler: options.garbler,
         insecure_verify: options.insecure_verify,
@@ -272,7 +248,10 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<Plan, RunErro
             plan_hash,
         } => (graph, options, plan_hash),
     };
-    if granted.reveal != options.reveal || granted.garbler != options.garbler {
+    let as_wished = granted.reveal == options.reveal
+        && granted.garbler == options.garbler
+        && options.backend.backends().any(|b| b == granted.backend);
+    if !as_wished {
         return Err(RunError::PeerMisbehaved(
             "it granted other options than were asked for".to_owned(),
         ));
@@ -309,7 +288,7 @@ fn refuse(session: &mut Session, reason: &str) {
 }
 
 /// From opened bits to the answer.
-fn decode(plan: &Plan, opened: &[bool]) -> Result<Answer, RunError> {
+pub(crate) fn decode(plan: &Plan, opened: &[bool]) -> Result<Answer, RunError> {
     let tensor = plan
         .graph
         .tensors

@@ -6,6 +6,7 @@
 mod cells;
 mod linear;
 mod output;
+pub(crate) mod shares;
 mod wire;
 
 use std::collections::HashMap;
@@ -126,6 +127,9 @@ impl<'p> Executor<'p> {
                 StepKind::Wire(wire) => self.wire(first(workers)?.seat, wire)?,
                 StepKind::Output { from, reveal: _ } => {
                     opened = self.output(first(workers)?, *from)?;
+                }
+                StepKind::Share(_) => {
+                    return Err(RunError::Contradiction("shares in a plan without them"));
                 }
             }
             for worker in workers.iter_mut() {

@@ -6,11 +6,11 @@
 //! never sent: the model's identity on the wire is a random number of the server's.
 
 use privet_model::quant::ir::Graph;
-use privet_plan::{PlanOptions, Reveal};
+use privet_plan::{Choice, PlanOptions, Reveal};
 use serde::{Deserialize, Serialize};
 
 /// Version of everything that two parties must share beyond the channel.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Largest offer, bytes. A graph of a thousand layers with class names takes some 100 kB.
 pub const MAX_OFFER: usize = 2 << 20;
@@ -28,6 +28,8 @@ pub struct Hello {
     pub protocol: u32,
     /// Name of the model; none: the server's only one.
     pub model: Option<String>,
+    /// How the client wants the network evaluated.
+    pub backend: Choice,
     /// What the client wants to learn.
     pub reveal: Reveal,
     /// Who should garble.

@@ -5,6 +5,9 @@
 //! | client | evaluator, OT receiver, learns the output | garbler, OT sender, learns the output |
 //! | server | garbler, OT sender | evaluator, OT receiver |
 //!
+//! With linear layers on shares (`ot`, `gc+ot`) the client is first the sender of silent OT, the server garbles, and each
+//! inference has two parts: material that needs no input, then the inference proper.
+//!
 //! [`serve`] and [`Client::infer`] are the two programs; both follow the same
 //! [`privet_plan::Plan`], step by step, through one executor that is generic over the seat.
 
@@ -12,6 +15,7 @@
 
 pub mod circuit;
 pub mod client;
+mod engine;
 pub mod error;
 mod exec;
 pub mod handshake;
@@ -22,5 +26,6 @@ pub mod store;
 
 pub use client::{Answer, Client, ClientOptions};
 pub use error::RunError;
-pub use report::{LayerReport, Progress, Report, Silent};
+pub use exec::shares::material::Material;
+pub use report::{LayerReport, Phase, Progress, Report, Silent};
 pub use server::{Served, ServerOptions, serve};

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
-use privet_plan::cost::StepCost;
+use privet_plan::{Backend, Plan};
+
+use crate::exec::shares::correlated::PARAMETERS;
 
 /// Receives news of a running inference.
 pub trait Progress: Send {
-    /// A layer begins; `done` of `total` non-XOR gates lie behind.
+    /// A layer begins; `done` of `total` gates (garbled, or ANDs of shared bits) lie behind.
     fn layer(&mut self, name: &str, done: u64, total: u64);
     /// The inference is complete.
     fn finished(&mut self) {}
@@ -33,6 +35,29 @@ pub struct LayerReport {
     pub seconds: f64,
 }
 
+/// What a phase took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Phase {
+    /// Wall-clock seconds on this side.
+    pub seconds: f64,
+    /// Application bytes, both directions.
+    pub bytes: u64,
+    /// One-way flights, both directions.
+    pub flights: u64,
+}
+
+impl Phase {
+    /// Both phases, one after the other.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            seconds: self.seconds + other.seconds,
+            bytes: self.bytes + other.bytes,
+            flights: self.flights + other.flights,
+        }
+    }
+}
+
 /// A term of the security claim.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Assumption {
@@ -49,12 +74,17 @@ pub struct Assumption {
 pub struct Report {
     /// Layers in order.
     pub layers: Vec<LayerReport>,
-    /// Non-XOR gates.
+    /// Non-XOR gates that were garbled, or ANDs of shared bits.
     pub ands: u64,
-    /// Application bytes of this inference, both directions.
+    /// Application bytes of this inference, both directions, material included.
     pub bytes: u64,
-    /// Seconds from the input's quantisation to the answer.
+    /// Seconds of this inference, material included.
     pub seconds: f64,
+    /// The part that needs no input: making material in this session. Nothing where it was prepared
+    /// before, or where the backend has none.
+    pub offline: Phase,
+    /// The part that waits for the input.
+    pub online: Phase,
     /// Bytes of the session's set-up (handshake, base OT), shared by all its inputs.
     pub setup_bytes: u64,
     /// Seconds of the session's set-up.
@@ -64,16 +94,24 @@ pub struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(layers: Vec<LayerReport>, cost: &StepCost, seconds: f64) -> Self {
-        let bytes = layers.iter().map(|layer| layer.bytes).sum();
+    pub(crate) fn new(
+        layers: Vec<LayerReport>,
+        plan: &Plan,
+        setup: Phase,
+        offline: Phase,
+        online: Phase,
+    ) -> Self {
+        let total = offline.and(online);
         Self {
             layers,
-            ands: cost.non_xor(),
-            bytes,
-            seconds,
-            setup_bytes: 0,
-            setup_seconds: 0.0,
-            assumptions: assumptions(),
+            ands: plan.cost.inference.work(),
+            bytes: total.bytes,
+            seconds: total.seconds,
+            offline,
+            online,
+            setup_bytes: setup.bytes,
+            setup_seconds: setup.seconds,
+            assumptions: assumptions(plan.options.backend),
         }
     }
 
@@ -87,39 +125,62 @@ impl Report {
     }
 }
 
-/// What garbled inference rests on, term by term.
+/// What an inference under a backend rests on, term by term.
 #[must_use]
-pub fn assumptions() -> Vec<Assumption> {
-    vec![
-        Assumption {
-            name: "semi-honest adversary: both sides follow the protocol",
-            bits: f64::INFINITY,
-            origin: "model",
-        },
-        Assumption {
-            name: "circular correlation robustness of AES-128 with a key per use, offset of 127 bits",
-            bits: 127.0,
-            origin: "ideal cipher, eprint 2019/1168",
-        },
-        Assumption {
-            name: "discrete logarithm in Ristretto (base OT)",
-            bits: 126.0,
-            origin: "generic group, order 2^252",
-        },
-        Assumption {
-            name: "AES-128 as pseudo-random generator (OT extension)",
-            bits: 128.0,
-            origin: "eprint 2022/192",
-        },
-        Assumption {
-            name: "SHA-256 as random oracle (base OT)",
-            bits: 128.0,
-            origin: "collision bound",
-        },
-        Assumption {
-            name: "TLS 1.3 channel",
-            bits: 128.0,
-            origin: "RFC 8446",
-        },
-    ]
+pub fn assumptions(backend: Backend) -> Vec<Assumption> {
+    let (garbled, shared) = match backend {
+        Backend::Gc => (true, false),
+        Backend::Ot => (false, true),
+        Backend::GcOt => (true, true),
+    };
+    let term = |name, bits, origin| Assumption { name, bits, origin };
+    let mut terms = vec![term(
+        "semi-honest adversary: both sides follow the protocol",
+        f64::INFINITY,
+        "model",
+    )];
+    if garbled {
+        terms.push(term(
+            "circular correlation robustness of AES-128 with a key per use, offset of 127 bits",
+            127.0,
+            "ideal cipher, eprint 2019/1168",
+        ));
+    }
+    if shared {
+        terms.push(term(
+            "regular LPN, dimension 2^17, 960 blocks of 2^11, a 10-local code (silent OT)",
+            PARAMETERS.claimed_bits(),
+            "lowest of the estimates that a test recomputes; here BJMM",
+        ));
+        terms.push(term(
+            "tweakable correlation robustness of AES-128 with a key per use, offset of 127 bits \
+             (hashed OTs)",
+            127.0,
+            "ideal cipher, eprint 2019/074",
+        ));
+        terms.push(term(
+            "masks, fresh shares and triples used once",
+            f64::INFINITY,
+            "uniform in the whole ring",
+        ));
+    }
+    terms.extend([
+        term(
+            "discrete logarithm in Ristretto (base OT)",
+            126.0,
+            "generic group, order 2^252",
+        ),
+        term(
+            "AES-128 as pseudo-random generator (OT extension)",
+            128.0,
+            "eprint 2022/192",
+        ),
+        term(
+            "SHA-256 as random oracle (base OT)",
+            128.0,
+            "collision bound",
+        ),
+        term("TLS 1.3 channel", 128.0, "RFC 8446"),
+    ]);
+    terms
 }

@@ -4,20 +4,23 @@ use std::time::Instant;
 
 use privet_model::quant::ir::Model;
 use privet_net::Session;
-use privet_plan::{Caps, LinkModel, Party, Plan, PlanOptions, Rates, Reveal};
+use privet_plan::{Backend, Caps, Choice, LinkModel, Party, Plan, PlanOptions, Rates, Reveal};
 
-use crate::client::traffic;
+use crate::engine::Engine;
 use crate::error::RunError;
-use crate::exec::{Executor, Programs, Worker};
+use crate::exec::shares::Side;
 use crate::handshake::{
     ClearAnswer, Hello, MAX_CONTROL, MAX_INPUTS, Offer, PROTOCOL, Reply, Request, sanitise,
 };
 use crate::report::{Progress, Report};
-use crate::seat::{self, AnySeat};
 
 /// What the server grants.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
+    /// The backends that a client may ask for.
+    pub backends: Vec<Backend>,
+    /// The link, for choosing the cheapest backend where the client leaves it open.
+    pub link: LinkModel,
     /// The most that a client may learn.
     pub reveal: Reveal,
     /// Answer clients that ask for the clear result (they send their input in the clear).
@@ -32,6 +35,8 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
+            backends: Backend::ALL.to_vec(),
+            link: LinkModel::LOOPBACK,
             reveal: Reveal::Label,
             insecure_verify: false,
             client_may_garble: false,
@@ -84,9 +89,7 @@ fn run(
 ) -> Result<Served, RunError> {
     let started = Instant::now();
     let (plan, model, verify) = agree(session, models, options)?;
-    let mut seats = seat::set_up(session, plan.options.garbler == Party::Server, true)?;
-    let setup = (traffic(session), started.elapsed().as_secs_f64());
-    let mut programs = Programs::default();
+    let mut engine = Engine::set_up(session, &plan, true, started)?;
     let mut served = Served::default();
     let mut inferences = 0;
     // A request carries at most one input, ten bytes an integer.
@@ -101,19 +104,9 @@ fn run(
                         "it asked for more than {MAX_INPUTS} inputs"
                     )));
                 }
-                let started = Instant::now();
-                let mut executor = Executor::new(&plan, &mut programs, Some(model), inferences)?;
                 inferences += 1;
-                let mut workers: Vec<Worker<'_, AnySeat>> = session
-                    .lanes_mut()
-                    .iter_mut()
-                    .zip(&mut seats)
-                    .map(|(channel, seat)| Worker { channel, seat })
-                    .collect();
-                let outcome = executor.run(&mut workers, None, progress)?;
-                let seconds = started.elapsed().as_secs_f64();
-                let mut report = Report::new(outcome.layers, &plan.cost.inference, seconds);
-                (report.setup_bytes, report.setup_seconds) = setup;
+                let side = Side::Server(model);
+                let (report, _) = engine.infer(session, &plan, side, None, progress)?;
                 served.reports.push(report);
             }
             Request::InsecureVerify(values) => {
@@ -144,9 +137,9 @@ fn agree<'m>(
     let control = session.lane(0)?;
     control.set_phase("handshake");
     let hello: Hello = control.recv_msg(MAX_CONTROL)?;
-    let chosen = choose(&hello, models, options).and_then(|(offered, granted)| {
-        let plan = plan_for(offered, granted.clone(), options).map_err(|e| e.to_string())?;
-        Ok((offered, granted, plan))
+    let chosen = choose(&hello, models, options).and_then(|(offered, wish)| {
+        let plan = plan_for(offered, hello.backend, &wish, options)?;
+        Ok((offered, plan.options.clone(), plan))
     });
     let (offered, granted, plan) = match chosen {
         Ok(choice) => choice,
@@ -173,19 +166,37 @@ fn agree<'m>(
     }
 }
 
-/// The plan of a client's wishes, within the server's own caps.
+/// The plan of a client's wishes, within the server's own caps: the cheapest where several backends do.
 fn plan_for(
     offered: &Offered,
-    granted: PlanOptions,
+    backend: Choice,
+    wish: &PlanOptions,
     options: &ServerOptions,
-) -> Result<Plan, privet_plan::PlanError> {
-    let plan = Plan::new(offered.model.graph.clone(), granted, options.caps.memory)?;
+) -> Result<Plan, String> {
+    let granted: Vec<Backend> = backend
+        .backends()
+        .filter(|backend| options.backends.contains(backend))
+        .collect();
+    if granted.is_empty() {
+        let names: Vec<String> = options.backends.iter().map(Backend::to_string).collect();
+        return Err(format!(
+            "backend {backend} is not granted (this server runs {}); it needs serve --backend {backend}",
+            names.join(", ")
+        ));
+    }
     let caps = Caps {
         seconds: u64::MAX,
         ..options.caps
     };
-    plan.check(&caps, &Rates::default(), &LinkModel::LOOPBACK)?;
-    Ok(plan)
+    Plan::cheapest(
+        &offered.model.graph,
+        wish,
+        &granted,
+        &caps,
+        &Rates::default(),
+        &options.link,
+    )
+    .map_err(|e| e.to_string())
 }
 
 fn choose<'m>(

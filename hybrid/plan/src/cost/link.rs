@@ -37,6 +37,8 @@ pub struct Rates {
     pub gates: f64,
     /// Correlated OTs.
     pub cots: f64,
+    /// Random correlated OTs by silent OT, hashed.
+    pub silent: f64,
     /// Seconds of a session's set-up (TLS, base OT) beside round trips.
     pub setup: f64,
 }
@@ -47,6 +49,7 @@ impl Default for Rates {
         Self {
             gates: 20e6,
             cots: 10e6,
+            silent: 15e6,
             setup: 0.05,
         }
     }
@@ -57,7 +60,9 @@ impl Rates {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn seconds(&self, cost: &StepCost, link: &LinkModel) -> f64 {
-        let work = cost.non_xor() as f64 / self.gates + cost.cots as f64 / self.cots;
+        let work = cost.non_xor() as f64 / self.gates
+            + cost.cots as f64 / self.cots
+            + (cost.client_silent + cost.server_silent) as f64 / self.silent;
         let most = cost.client_bytes.max(cost.server_bytes) as f64;
         let transfer = link.bytes_per_second.map_or(0.0, |rate| most / rate);
         work.max(transfer) + f64::from(cost.flights) * link.round_trip / 2.0

@@ -5,7 +5,7 @@ use privet_netlists::catalogue::BlockSpec;
 
 use super::{Lowering, unsupported};
 use crate::cost::ot::cot_secrets;
-use crate::cost::{Known, StepCost};
+use crate::cost::{Known, StepCost, boolean};
 use crate::error::PlanError;
 use crate::lower::LANES;
 use crate::options::Party;
@@ -111,6 +111,7 @@ impl Lowering<'_> {
         out: BufferId,
         outputs: Vec<u32>,
     ) -> Result<(), PlanError> {
+        let block = self.suited(block);
         let known: Vec<Known> = ports
             .iter()
             .map(|port| match port {
@@ -120,6 +121,18 @@ impl Lowering<'_> {
             .collect();
         let mut cost = StepCost::default();
         cost.add_block(self.block(layer, &block, &known)?, instances as u64);
+        if self.boolean() {
+            let levels = boolean::block_levels(layer, &block)?;
+            let [offline, online] = boolean::cost(&levels, instances);
+            let step = CellStep {
+                block,
+                instances,
+                ports,
+                out,
+                outputs,
+            };
+            return self.push_prepared(layer, StepKind::Cells(step), online, offline);
+        }
         let mut cost = self.with_tables(cost);
         if self.options.garbler == Party::Client && ports.iter().any(Port::is_secret) {
             let units = units(instances, LANES).map(|unit| unit.len() as u64);

@@ -13,7 +13,11 @@ const LAYER: &str = "output";
 
 impl Lowering<'_> {
     pub(super) fn output(&mut self) -> Result<(), PlanError> {
-        let logits = self.place(LAYER, self.graph.output)?;
+        let logits = if self.options.backend.shares() {
+            self.bits_of(LAYER, self.graph.output)?
+        } else {
+            self.place(LAYER, self.graph.output)?
+        };
         let tensor = self.tensor(LAYER, self.graph.output)?;
         let (bits, n) = (tensor.ring.bits(), tensor.shape.iter().product::<usize>());
         let n32 = super::element(LAYER, n)?;
@@ -38,7 +42,7 @@ impl Lowering<'_> {
             }
         };
         // One bit per wire: the garbling server's decoding bits, or the evaluating server's colour bits.
-        let bytes = self.buffer(from)?.labels().div_ceil(8) as u64;
+        let bytes = self.buffer(from)?.opening_bytes();
         let cost = StepCost {
             server_bytes: bytes,
             flights: 1,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use privet_model::quant::ir::{Node, Pool, Tensor};
+use privet_model::quant::ir::{Node, Pool, Tensor, TensorId};
 use privet_netlists::catalogue::BlockSpec;
 use privet_netlists::generate::{DivConst, Sum};
 
@@ -15,9 +15,9 @@ const MAX_CELLS: u32 = 1 << 16;
 
 /// Windows of one shape: which input elements each covers, row by row, and where the result goes.
 #[derive(Default)]
-struct Windows {
-    cells: Vec<Vec<u32>>,
-    outputs: Vec<u32>,
+pub(super) struct Windows {
+    pub(super) cells: Vec<Vec<u32>>,
+    pub(super) outputs: Vec<u32>,
 }
 
 impl Lowering<'_> {
@@ -51,8 +51,32 @@ impl Lowering<'_> {
         self.charge_windows(node, pool)?;
         let (input, tensor) = self.operand(node, 0)?;
         let bits = tensor.ring.bits();
+        let out_bits = self.tensor(&node.name, node.output)?.ring.bits();
+        let operand = node.inputs.first().copied().unwrap_or(node.output);
+        let groups = self.averages(node, operand, pool, count_padding)?;
+        let out = self.buffer_for(node.output, &node.name)?;
+        for ((cells, divisor), group) in groups {
+            let division = DivConst {
+                in_bits: bits,
+                out_bits,
+                divisor: u64::from(divisor) << shift,
+            };
+            self.window_mean(node, input, cells, division, group, out)?;
+        }
+        self.place.insert(node.output, out);
+        Ok(())
+    }
+
+    /// All windows by the numbers of cells inside the picture and of cells counted.
+    pub(super) fn averages(
+        &self,
+        node: &Node,
+        operand: TensorId,
+        pool: &Pool,
+        count_padding: bool,
+    ) -> Result<BTreeMap<(u32, u32), Windows>, PlanError> {
+        let tensor = self.tensor(&node.name, operand)?;
         let target = self.tensor(&node.name, node.output)?;
-        let out_bits = target.ring.bits();
         let divisors = count_padding
             .then(|| padded_counts(node, pool, tensor, target))
             .transpose()?;
@@ -79,21 +103,11 @@ impl Lowering<'_> {
                 entry.outputs.push(output);
             }
         }
-        let out = self.buffer_for(node.output, &node.name)?;
-        for ((cells, divisor), group) in groups {
-            let division = DivConst {
-                in_bits: bits,
-                out_bits,
-                divisor: u64::from(divisor) << shift,
-            };
-            self.window_mean(node, input, cells, division, group, out)?;
-        }
-        self.place.insert(node.output, out);
-        Ok(())
+        Ok(groups)
     }
 
     /// Counts the index tables of all windows before they are made.
-    fn charge_windows(&mut self, node: &Node, pool: &Pool) -> Result<(), PlanError> {
+    pub(super) fn charge_windows(&mut self, node: &Node, pool: &Pool) -> Result<(), PlanError> {
         let [rows, columns] = pool.window.kernel;
         let outputs: usize = self.tensor(&node.name, node.output)?.shape.iter().product();
         let each = rows

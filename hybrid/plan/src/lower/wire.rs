@@ -33,19 +33,15 @@ impl Lowering<'_> {
                 },
             ),
             Op::Shl { k } => (WireWords::Same(first), BitMap { drop: 0, zeros: *k }),
-            Op::Concat { axis } => (WireWords::Each(self.concat(node, *axis)?), BitMap::IDENTITY),
-            Op::Transpose { perm } => (
-                WireWords::Each(transpose(node, first, tensor, perm)?),
-                BitMap::IDENTITY,
-            ),
-            Op::Pad {
-                before,
-                after: _,
-                value,
-            } => (
-                WireWords::Each(pad(node, first, tensor, target, before, *value)?),
-                BitMap::IDENTITY,
-            ),
+            Op::Concat { .. } | Op::Transpose { .. } | Op::Pad { .. } => {
+                let parts = (0..node.inputs.len())
+                    .map(|n| self.operand(node, n))
+                    .collect::<Result<Vec<_>, _>>()?;
+                (
+                    WireWords::Each(moved(node, &parts, target)?),
+                    BitMap::IDENTITY,
+                )
+            }
             Op::Linear(_)
             | Op::Conv(_)
             | Op::Relu
@@ -67,25 +63,60 @@ impl Lowering<'_> {
         self.place.insert(node.output, out);
         Ok(())
     }
+}
 
-    fn concat(&self, node: &Node, axis: usize) -> Result<Vec<Source>, PlanError> {
-        let target = self.tensor(&node.name, node.output)?;
-        let outer: usize = target.shape.iter().take(axis).product();
-        let mut words = Vec::with_capacity(target.shape.iter().product());
-        for block in 0..outer {
-            for n in 0..node.inputs.len() {
-                let (buffer, part) = self.operand(node, n)?;
-                let run: usize = part.shape.iter().skip(axis).product();
-                for i in 0..run {
-                    words.push(Source::Word {
-                        buffer,
-                        element: element(&node.name, block * run + i)?,
-                    });
-                }
+/// Where each word of a joined, permuted or padded tensor comes from; operands by buffer.
+pub(super) fn moved(
+    node: &Node,
+    operands: &[(BufferId, &Tensor)],
+    target: &Tensor,
+) -> Result<Vec<Source>, PlanError> {
+    let missing = || unsupported(node, "an operand is missing", "check the model");
+    let (first, tensor) = *operands.first().ok_or_else(missing)?;
+    match &node.op {
+        Op::Concat { axis } => concat(node, *axis, operands, target),
+        Op::Transpose { perm } => transpose(node, first, tensor, perm),
+        Op::Pad {
+            before,
+            after: _,
+            value,
+        } => pad(node, first, tensor, target, before, *value),
+        Op::Linear(_)
+        | Op::Conv(_)
+        | Op::Trunc { .. }
+        | Op::Relu
+        | Op::Clip { .. }
+        | Op::Table(_)
+        | Op::MaxPool(_)
+        | Op::AvgPool { .. }
+        | Op::Add
+        | Op::AddConst
+        | Op::Shl { .. }
+        | Op::Resize
+        | Op::Reshape => Err(unsupported(node, "words that do not move", "report this")),
+    }
+}
+
+fn concat(
+    node: &Node,
+    axis: usize,
+    operands: &[(BufferId, &Tensor)],
+    target: &Tensor,
+) -> Result<Vec<Source>, PlanError> {
+    let outer: usize = target.shape.iter().take(axis).product();
+    let mut words = Vec::with_capacity(target.shape.iter().product());
+    for block in 0..outer {
+        for (buffer, part) in operands {
+            let run: usize = part.shape.iter().skip(axis).product();
+            for i in 0..run {
+                words.push(Source::Word {
+                    buffer: *buffer,
+                    element: element(&node.name, block * run + i)?,
+                });
             }
         }
-        Ok(words)
     }
+    Ok(words)
 }
 
 fn transpose(

@@ -15,6 +15,7 @@ fn predicted_bytes_are_the_measured_ones() {
                 reveal,
                 garbler: Party::Server,
                 lanes,
+                ..Setting::default()
             };
             let (answers, plan) = run(&model, &[input.clone(), input.clone()], setting).unwrap();
             for (_, report) in &answers {

@@ -1,7 +1,7 @@
 //! What a peer may do wrong, and what comes of it: an error, never a panic.
 
 use privet_net::Session;
-use privet_plan::{Caps, Party, Plan, PlanOptions, Reveal};
+use privet_plan::{Backend, Caps, Choice, Party, Plan, PlanOptions, Reveal};
 use privet_run::handshake::{Hello, MAX_CONTROL, MAX_OFFER, Offer, PROTOCOL, Reply, Request};
 use privet_run::server::Offered;
 use privet_run::{Client, ClientOptions, RunError, ServerOptions, Silent};
@@ -29,6 +29,7 @@ fn hello() -> Hello {
     Hello {
         protocol: PROTOCOL,
         model: None,
+        backend: Choice::Only(Backend::Gc),
         reveal: Reveal::Label,
         garbler: Party::Server,
         insecure_verify: false,

@@ -5,7 +5,7 @@ use privet_netlists::catalogue::BlockSpec;
 use privet_plan::{Party, Reveal};
 
 use super::models::*;
-use super::rig::{Setting, run};
+use super::rig::{Setting, backends, run};
 
 /// Edge and random inputs of a model.
 fn inputs(model: &Model, seed: u64, random: usize) -> Vec<Vec<i64>> {
@@ -21,16 +21,26 @@ fn inputs(model: &Model, seed: u64, random: usize) -> Vec<Vec<i64>> {
 
 fn check(model: &Model, setting: Setting, seed: u64, random: usize) {
     let inputs = inputs(model, seed, random);
-    let (answers, _) = run(model, &inputs, setting).unwrap();
-    for (input, (answer, _)) in inputs.iter().zip(&answers) {
-        let clear = model.evaluate(input).unwrap();
-        assert_eq!(
-            answer.label as usize, clear.label,
-            "{input:?} -> {:?}",
-            clear.logits
-        );
-        if setting.reveal == Reveal::Logits {
-            assert_eq!(answer.logits.as_ref(), Some(&clear.logits), "{input:?}");
+    check_inputs(model, setting, &inputs);
+}
+
+/// Every backend against the oracle.
+fn check_inputs(model: &Model, setting: Setting, inputs: &[Vec<i64>]) {
+    for setting in backends(setting) {
+        let backend = setting.backend;
+        let (answers, plan) = run(model, inputs, setting).unwrap();
+        for ((before, input), (answer, report)) in (0..).zip(inputs).zip(&answers) {
+            let clear = model.evaluate(input).unwrap();
+            let label = answer.label as usize;
+            assert_eq!(label, clear.label, "{backend} {input:?} {:?}", clear.logits);
+            if setting.reveal == Reveal::Logits {
+                let logits = answer.logits.as_ref();
+                assert_eq!(logits, Some(&clear.logits), "{backend} {input:?}");
+            }
+            let planned = plan.cost.inference.bytes();
+            assert_eq!(report.online.bytes, planned, "{backend} online");
+            let planned = plan.offline_bytes(before);
+            assert_eq!(report.offline.bytes, planned, "{backend} offline");
         }
     }
 }
@@ -294,6 +304,7 @@ fn only_what_was_asked_for_is_opened() {
             reveal: Reveal::Label,
             garbler,
             lanes: 1,
+            ..Setting::default()
         };
         check(&model, setting, 3, 4);
         let inputs = inputs(&model, 3, 3);
@@ -301,6 +312,7 @@ fn only_what_was_asked_for_is_opened() {
             reveal: Reveal::Top(4),
             garbler,
             lanes: 1,
+            ..Setting::default()
         };
         let (answers, _) = run(&model, &inputs, top).unwrap();
         for (input, (answer, _)) in inputs.iter().zip(&answers) {
@@ -346,6 +358,7 @@ fn a_network_of_one_class_has_label_zero() {
             reveal: Reveal::Label,
             garbler,
             lanes: 1,
+            ..Setting::default()
         };
         let (answers, _) = run(&model, &[vec![1, 2, 3]], setting).unwrap();
         assert_eq!(answers[0].0.label, 0);

@@ -2,13 +2,14 @@
 
 use privet_model::quant::ir::Model;
 use privet_net::Session;
-use privet_plan::{Party, Plan, Reveal};
+use privet_plan::{Backend, Choice, Party, Plan, Reveal};
 use privet_run::server::Offered;
 use privet_run::{Answer, Client, ClientOptions, Report, RunError, ServerOptions, Silent};
 
 /// How to run.
 #[derive(Clone, Copy)]
 pub(crate) struct Setting {
+    pub(crate) backend: Backend,
     pub(crate) reveal: Reveal,
     pub(crate) garbler: Party,
     pub(crate) lanes: usize,
@@ -17,11 +18,20 @@ pub(crate) struct Setting {
 impl Default for Setting {
     fn default() -> Self {
         Self {
+            backend: Backend::Gc,
             reveal: Reveal::Logits,
             garbler: Party::Server,
             lanes: 1,
         }
     }
+}
+
+/// The backends that a setting can run on: those on shares want a garbling server.
+pub(crate) fn backends(setting: Setting) -> impl Iterator<Item = Setting> {
+    Backend::ALL
+        .into_iter()
+        .filter(move |backend| !backend.shares() || setting.garbler == Party::Server)
+        .map(move |backend| Setting { backend, ..setting })
 }
 
 /// Answers and reports for several inputs in one session.
@@ -45,6 +55,7 @@ pub(crate) fn run(
             privet_run::serve(theirs, &offered, &grants, &mut Silent)
         });
         let wishes = ClientOptions {
+            backend: Choice::Only(setting.backend),
             reveal: setting.reveal,
             garbler: setting.garbler,
             ..ClientOptions::default()

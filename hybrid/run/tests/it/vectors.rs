@@ -15,6 +15,7 @@ fn every_vector_of_the_rules_comes_out_of_garbled_circuits() {
                 reveal: Reveal::Logits,
                 garbler,
                 lanes: 1,
+                ..Setting::default()
             };
             let (answers, _) = run(&vector.model, &inputs, setting).unwrap();
             for (case, (answer, _)) in vector.cases.iter().zip(&answers) {

@@ -1,0 +1,190 @@
+//! Lowering with linear layers on additive shares: `ot` and `gc+ot`.
+//!
+//! A tensor may stand in up to three places: as bits (labels or shares by exclusive or, of the
+//! tensor's own width), as additive shares (in a ring at least that wide, holding the value with its
+//! sign), and as additive shares of which the client's is a mask. Operations ask for the place that
+//! they work on; what is missing is converted once.
+
+mod convert;
+mod layout;
+mod linear;
+mod pool;
+mod wants;
+
+use std::collections::{HashMap, HashSet};
+
+use privet_model::quant::ir::{Node, Op, Profile, TensorId};
+
+use super::{Lowering, unsupported};
+use crate::error::PlanError;
+use crate::options::{Backend, Party};
+use crate::share::ShareStep;
+use crate::step::{BufferId, StepKind};
+use wants::Wants;
+
+/// What lowering on shares keeps track of.
+#[derive(Default)]
+pub(super) struct Shares {
+    /// Additive shares.
+    words: HashMap<TensorId, BufferId>,
+    /// Additive shares behind a mask.
+    masked: HashMap<TensorId, BufferId>,
+    wants: Wants,
+    /// Nodes that an earlier one took along.
+    done: HashSet<usize>,
+}
+
+impl Lowering<'_> {
+    /// The client's input as shares.
+    pub(super) fn share_input(&mut self) -> Result<(), PlanError> {
+        if self.options.garbler == Party::Client {
+            return Err(PlanError::Options(format!(
+                "with backend {} the server garbles; leave --garbler at server",
+                self.options.backend
+            )));
+        }
+        match self.graph.profile {
+            Profile::Exact => {}
+        }
+        self.shares.wants = Wants::new(self.graph);
+        let id = self.graph.input;
+        let width = self.width("input", id)?;
+        let out = self.new_words(self.elements("input", id)?, width)?;
+        self.push_share("input", ShareStep::Input { out })?;
+        self.shares.words.insert(id, out);
+        Ok(())
+    }
+
+    /// Lowers one node.
+    pub(super) fn share_node(&mut self, index: usize, node: &Node) -> Result<(), PlanError> {
+        if self.shares.done.contains(&index) {
+            return Ok(());
+        }
+        match &node.op {
+            Op::Linear(_) | Op::Conv(_) => self.share_linear(index, node),
+            Op::Reshape
+            | Op::Concat { .. }
+            | Op::Transpose { .. }
+            | Op::Pad { .. }
+            | Op::Shl { .. }
+            | Op::Resize => self.share_layout(node),
+            Op::Add => self.share_add(index, node),
+            Op::AddConst => self.share_add_const(index, node),
+            Op::AvgPool {
+                pool,
+                count_padding,
+                shift,
+            } => self.share_avg_pool(node, pool, *count_padding, *shift),
+            Op::Relu | Op::Trunc { .. } => {
+                if self.fused(index, node)? {
+                    return Ok(());
+                }
+                self.on_bits(index, node)
+            }
+            Op::Clip { .. } | Op::Table(_) | Op::MaxPool(_) => self.on_bits(index, node),
+        }
+    }
+
+    /// The operation as under garbled circuits, on the bits of its operands.
+    fn on_bits(&mut self, index: usize, node: &Node) -> Result<(), PlanError> {
+        for id in &node.inputs {
+            self.bits_of(&node.name, *id)?;
+        }
+        match &node.op {
+            Op::Relu | Op::Clip { .. } | Op::Table(_) | Op::Add => self.elementwise(index, node),
+            Op::MaxPool(pool) => self.max_pool(node, pool),
+            Op::AvgPool {
+                pool,
+                count_padding,
+                shift,
+            } => self.avg_pool(node, pool, *count_padding, *shift),
+            Op::Trunc { .. }
+            | Op::Shl { .. }
+            | Op::Resize
+            | Op::Concat { .. }
+            | Op::Reshape
+            | Op::Transpose { .. }
+            | Op::Pad { .. } => self.rewire(node),
+            Op::Linear(_) | Op::Conv(_) | Op::AddConst => {
+                Err(unsupported(node, "no operation on bits", "report this"))
+            }
+        }
+    }
+
+    /// Sums of shares cost nothing; sums of bits do. One operand in shares brings the others there.
+    fn share_add(&mut self, index: usize, node: &Node) -> Result<(), PlanError> {
+        if !node
+            .inputs
+            .iter()
+            .any(|id| self.shares.words.contains_key(id))
+        {
+            return self.on_bits(index, node);
+        }
+        let elements = self.elements(&node.name, node.output)?;
+        let width = self.tensor(&node.name, node.output)?.ring.bits();
+        self.charge(elements as u64 * (32 + 8 * node.inputs.len() as u64))?;
+        let operands = node
+            .inputs
+            .iter()
+            .map(|id| self.words_of(&node.name, *id, width))
+            .collect::<Result<Vec<_>, _>>()?;
+        let out = self.new_words(elements, width)?;
+        let words = (0..elements)
+            .map(|i| {
+                let at = super::element(&node.name, i)?;
+                Ok(operands.iter().map(|buffer| (*buffer, at)).collect())
+            })
+            .collect::<Result<Vec<_>, PlanError>>()?;
+        self.push_share(&node.name, ShareStep::Sum { words, out })?;
+        self.shares.words.insert(node.output, out);
+        Ok(())
+    }
+
+    fn share_add_const(&mut self, index: usize, node: &Node) -> Result<(), PlanError> {
+        let width = self.tensor(&node.name, node.output)?.ring.bits();
+        let operand = self.operand_id(node, 0)?;
+        let input = self.words_of(&node.name, operand, width)?;
+        let out = self.new_words(self.elements(&node.name, node.output)?, width)?;
+        let step = ShareStep::AddConst {
+            node: index,
+            input,
+            out,
+        };
+        self.push_share(&node.name, step)?;
+        self.shares.words.insert(node.output, out);
+        Ok(())
+    }
+
+    /// The n-th operand.
+    fn operand_id(&self, node: &Node, n: usize) -> Result<TensorId, PlanError> {
+        node.inputs.get(n).copied().ok_or_else(|| PlanError::Graph {
+            layer: node.name.clone(),
+            what: format!("operand {n} is missing"),
+        })
+    }
+
+    fn elements(&self, layer: &str, id: TensorId) -> Result<usize, PlanError> {
+        Ok(self.tensor(layer, id)?.shape.iter().product())
+    }
+
+    /// Width of the ring in which a tensor is best shared.
+    fn width(&self, layer: &str, id: TensorId) -> Result<u32, PlanError> {
+        let own = self.tensor(layer, id)?.ring.bits();
+        Ok(self.shares.wants.width(id).map_or(own, |w| w.max(own)))
+    }
+
+    fn new_words(&mut self, elements: usize, bits: u32) -> Result<BufferId, PlanError> {
+        self.buffer_in(elements, bits, crate::step::Domain::Arith)
+    }
+
+    /// A local step: nothing is sent.
+    fn push_share(&mut self, layer: &str, step: ShareStep) -> Result<(), PlanError> {
+        let free = crate::cost::StepCost::default();
+        self.push(layer, StepKind::Share(step), free)
+    }
+
+    /// Whether bits are shared by exclusive or.
+    pub(super) const fn boolean(&self) -> bool {
+        matches!(self.options.backend, Backend::Ot)
+    }
+}

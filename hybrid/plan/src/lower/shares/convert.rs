@@ -1,0 +1,229 @@
+//! Conversions between the places of a tensor, and activations fused with them.
+
+use privet_model::quant::ir::{Node, Op, TensorId};
+use privet_netlists::catalogue::BlockSpec;
+use privet_netlists::generate::Share;
+
+use super::super::Lowering;
+use crate::cost::ot::cot_input;
+use crate::cost::{Known, ROW_BYTES, StepCost, boolean};
+use crate::error::PlanError;
+use crate::share::{Bridge, ShareStep};
+use crate::step::{BitMap, BufferId, Domain, StepKind, WireStep, WireWords};
+
+/// What a netlist between shares computes.
+struct Activation {
+    result: TensorId,
+    relu: bool,
+    shift: u32,
+    /// The last node that it covers.
+    last: usize,
+}
+
+impl Lowering<'_> {
+    /// A tensor's bits: converted where it stands as shares alone.
+    pub(in crate::lower) fn bits_of(
+        &mut self,
+        layer: &str,
+        id: TensorId,
+    ) -> Result<BufferId, PlanError> {
+        if let Some(place) = self.place.get(&id) {
+            return Ok(*place);
+        }
+        let Some(from) = self.shares.words.get(&id).copied() else {
+            return self.place(layer, id);
+        };
+        let bits = self.tensor(layer, id)?.ring.bits();
+        let out = self.buffer_for(id, layer)?;
+        self.bridge(layer, BlockSpec::Add { bits }, from, out)?;
+        self.place.insert(id, out);
+        Ok(out)
+    }
+
+    /// A tensor's additive shares, in a ring of at least `least` bits.
+    pub(super) fn words_of(
+        &mut self,
+        layer: &str,
+        id: TensorId,
+        least: u32,
+    ) -> Result<BufferId, PlanError> {
+        if let Some(words) = self.shares.words.get(&id).copied()
+            && self.buffer(words)?.bits >= least
+        {
+            return Ok(words);
+        }
+        let mut from = self.bits_of(layer, id)?;
+        let bits = self.width(layer, id)?.max(least);
+        let held = self.buffer(from)?;
+        if held.bits != bits {
+            let wide = self.new_buffer(held.elements, bits)?;
+            let step = WireStep {
+                out: wide,
+                words: WireWords::Same(from),
+                bits: BitMap::IDENTITY,
+            };
+            self.push(layer, StepKind::Wire(step), StepCost::default())?;
+            from = wide;
+        }
+        let out = self.new_words(held.elements, bits)?;
+        self.bridge(layer, BlockSpec::Sub { bits }, from, out)?;
+        self.shares.words.insert(id, out);
+        Ok(out)
+    }
+
+    /// A truncation, a ReLU or both between shares, in one netlist; whether that was possible.
+    pub(super) fn fused(&mut self, index: usize, node: &Node) -> Result<bool, PlanError> {
+        let input = self.operand_id(node, 0)?;
+        let Some(from) = self.shares.words.get(&input).copied() else {
+            return Ok(false);
+        };
+        let Some(act) = self.activation(index, node) else {
+            return Ok(false);
+        };
+        let wants = &self.shares.wants;
+        if wants.width(act.result).is_none() || wants.wants_bits(act.result) {
+            return Ok(false);
+        }
+        let ring_bits = self.tensor(&node.name, input)?.ring.bits();
+        let own = self.tensor(&node.name, act.result)?.ring.bits();
+        let out_bits = self.width(&node.name, act.result)?;
+        // The netlist extends what is left of the operand: it must be the result's value already.
+        let fits = act.shift < ring_bits && ring_bits - act.shift <= own;
+        if !fits && (act.relu || act.shift >= ring_bits || out_bits != own) {
+            return Ok(false);
+        }
+        let out = self.new_words(self.elements(&node.name, act.result)?, out_bits)?;
+        let block = BlockSpec::Share(Share {
+            ring_bits,
+            shift: act.shift,
+            out_bits,
+            relu: act.relu,
+            shallow: false,
+        });
+        self.bridge(&node.name, block, from, out)?;
+        self.shares.words.insert(act.result, out);
+        if act.last != index {
+            self.shares.done.insert(act.last);
+        }
+        Ok(true)
+    }
+
+    /// A ReLU, a truncation, or both in either order: `max(0, T(z)) = T(max(0, z))`, where nobody else
+    /// reads what lies between.
+    fn activation(&self, index: usize, node: &Node) -> Option<Activation> {
+        let one = |node: &Node| match &node.op {
+            Op::Trunc { shift } => Some((false, *shift)),
+            Op::Relu => Some((true, 0)),
+            Op::Linear(_)
+            | Op::Conv(_)
+            | Op::Clip { .. }
+            | Op::Table(_)
+            | Op::MaxPool(_)
+            | Op::AvgPool { .. }
+            | Op::Add
+            | Op::AddConst
+            | Op::Shl { .. }
+            | Op::Resize
+            | Op::Concat { .. }
+            | Op::Reshape
+            | Op::Transpose { .. }
+            | Op::Pad { .. } => None,
+        };
+        let (relu, shift) = one(node)?;
+        let alone = Activation {
+            result: node.output,
+            relu,
+            shift,
+            last: index,
+        };
+        if node.output == self.graph.output {
+            return Some(alone);
+        }
+        let both = self.shares.wants.only_reader(node.output).and_then(|next| {
+            let reader = self.graph.nodes.get(next)?;
+            let (more_relu, more_shift) = one(reader)?;
+            (relu != more_relu).then_some(Activation {
+                result: reader.output,
+                relu: true,
+                shift: shift + more_shift,
+                last: next,
+            })
+        });
+        Some(both.unwrap_or(alone))
+    }
+
+    /// Pushes a netlist over all words of a buffer.
+    pub(super) fn bridge(
+        &mut self,
+        layer: &str,
+        block: BlockSpec,
+        from: BufferId,
+        out: BufferId,
+    ) -> Result<(), PlanError> {
+        let block = self.suited(block);
+        let (source, target) = (self.buffer(from)?, self.buffer(out)?);
+        let mut known = match source.domain {
+            Domain::Arith => vec![Known::Garbler, Known::Evaluator],
+            Domain::Bool | Domain::Labels => vec![Known::Nobody],
+        };
+        if target.domain == Domain::Arith {
+            known.push(Known::Garbler);
+        }
+        let mut online = StepCost::default();
+        let mut offline = StepCost::default();
+        let counted = self.block(layer, &block, &known)?;
+        if self.boolean() {
+            let levels = boolean::block_levels(layer, &block)?;
+            [offline, online] = boolean::cost(&levels, source.elements);
+        } else {
+            if source.domain == Domain::Arith {
+                let bits = self.port_bits(layer, &block, 1)?;
+                online = cot_input(source.elements as u64 * u64::from(bits));
+            }
+            online.add_block(counted, source.elements as u64);
+            online.server_bytes += online.rows() * ROW_BYTES;
+            online.flights += 1;
+        }
+        if target.domain == Domain::Arith {
+            online.server_bytes += if self.boolean() {
+                target.elements.div_ceil(8) as u64 * u64::from(target.bits)
+            } else {
+                target.opening_bytes()
+            };
+            online.flights += u32::from(self.boolean());
+        }
+        let kind = StepKind::Share(ShareStep::Bridge(Bridge { block, from, out }));
+        self.push_prepared(layer, kind, online, offline)
+    }
+
+    /// Width of a block's n-th input port.
+    fn port_bits(&self, layer: &str, block: &BlockSpec, n: usize) -> Result<u32, PlanError> {
+        let netlist = block.netlist().map_err(|source| PlanError::Netlist {
+            layer: layer.to_owned(),
+            block: block.name(),
+            source,
+        })?;
+        Ok(netlist.inputs().get(n).map_or(0, |port| port.bits))
+    }
+
+    /// The variant of a block that suits the domain: few levels where a level is a latency.
+    pub(in crate::lower) const fn suited(&self, block: BlockSpec) -> BlockSpec {
+        if !self.boolean() {
+            return block;
+        }
+        if let BlockSpec::Add { bits } = block {
+            return BlockSpec::AddShallow { bits };
+        }
+        if let BlockSpec::Sub { bits } = block {
+            return BlockSpec::SubShallow { bits };
+        }
+        if let BlockSpec::Argmax { bits, count } = block {
+            return BlockSpec::ArgmaxShallow { bits, count };
+        }
+        if let BlockSpec::Share(share) = block {
+            let shallow = true;
+            return BlockSpec::Share(Share { shallow, ..share });
+        }
+        block
+    }
+}

@@ -1,0 +1,98 @@
+//! Linear layers: a mask for what they read, products ahead, the clear product online.
+
+use privet_model::quant::ir::{Node, Op, TensorId};
+
+use super::super::{Lowering, unsupported};
+use crate::cost::product::{Brings, Choosing, Product};
+use crate::cost::{LinkModel, Rates, StepCost};
+use crate::error::PlanError;
+use crate::share::{ShareLinear, ShareStep, geometry};
+use crate::step::{BufferId, StepKind};
+
+impl Lowering<'_> {
+    pub(super) fn share_linear(&mut self, index: usize, node: &Node) -> Result<(), PlanError> {
+        let output = self.tensor(&node.name, node.output)?;
+        let (ring, elements) = (output.ring, output.shape.iter().product());
+        let operand = self.operand_id(node, 0)?;
+        let input = self.masked(&node.name, operand, ring.bits())?;
+        self.charge_geometry(node)?;
+        let geometry = geometry(self.graph, node)?;
+        let weight_bits = node.op.weight_bits().unwrap_or(ring.bits());
+        let fits =
+            geometry.inputs() == self.buffer(input)?.elements && geometry.outputs() == elements;
+        if !fits {
+            return Err(unsupported(
+                node,
+                "a window that does not fit the shapes",
+                "check the model",
+            ));
+        }
+        let product = Product {
+            geometry: &geometry,
+            ring,
+            weight_bits,
+            brings: Brings::Own { bits: ring.bits() },
+        };
+        // Both parties must choose alike, whatever their links: the choice is that of one machine.
+        let choosing = product.choose(&Rates::default(), &LinkModel::LOOPBACK);
+        let offline = offline(&product, choosing);
+        let out = self.new_words(elements, ring.bits())?;
+        let step = ShareStep::Linear(ShareLinear {
+            node: index,
+            input,
+            out,
+            weight_bits,
+            inputs_choose: choosing == Choosing::Inputs,
+        });
+        let online = StepCost::default();
+        self.push_prepared(&node.name, StepKind::Share(step), online, offline)?;
+        self.shares.words.insert(node.output, out);
+        Ok(())
+    }
+
+    /// A tensor's shares behind a mask of at least `least` bits; one mask for all readers.
+    fn masked(&mut self, layer: &str, id: TensorId, least: u32) -> Result<BufferId, PlanError> {
+        if let Some(found) = self.shares.masked.get(&id).copied()
+            && self.buffer(found)?.bits >= least
+        {
+            return Ok(found);
+        }
+        let bits = self.shares.wants.width(id).unwrap_or(least).max(least);
+        let input = self.words_of(layer, id, bits)?;
+        let elements = self.buffer(input)?.elements;
+        let out = self.new_words(elements, bits)?;
+        let cost = StepCost {
+            client_bytes: (elements as u64 * u64::from(bits)).div_ceil(8),
+            flights: 1,
+            ..StepCost::default()
+        };
+        let step = StepKind::Share(ShareStep::Mask { input, out });
+        self.push(layer, step, cost)?;
+        self.shares.masked.insert(id, out);
+        Ok(out)
+    }
+
+    /// Counts a geometry's tables before they are made: a pair of cells for each tap and position,
+    /// twice.
+    fn charge_geometry(&mut self, node: &Node) -> Result<(), PlanError> {
+        let Op::Conv(conv) = &node.op else {
+            return Ok(());
+        };
+        let shape = &self.tensor(&node.name, node.output)?.shape;
+        let plane: usize = shape.iter().skip(1).product();
+        let [height, width] = conv.window.kernel;
+        let pairs = plane.saturating_mul(height.saturating_mul(width));
+        self.charge((pairs as u64).saturating_mul(16))
+    }
+}
+
+/// A product's cost, its transfers counted by who sends them.
+fn offline(product: &Product<'_>, choosing: Choosing) -> StepCost {
+    let mut cost = product.cost(choosing);
+    let transfers = std::mem::take(&mut cost.cots);
+    match choosing {
+        Choosing::Weights => cost.client_silent = transfers,
+        Choosing::Inputs => cost.server_silent = transfers,
+    }
+    cost
+}

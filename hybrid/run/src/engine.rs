@@ -1,0 +1,159 @@
+//! One party's state over a session, whatever the backend: seats at garbled circuits, random
+//! correlated OTs, compiled netlists.
+
+use std::time::Instant;
+
+use privet_model::quant::ir::Model;
+use privet_net::Session;
+use privet_plan::{Backend, Party, Plan};
+
+use crate::error::RunError;
+use crate::exec::shares::correlated::Correlated;
+use crate::exec::shares::material::{Material, Owner};
+use crate::exec::shares::{ShareExecutor, Side};
+use crate::exec::{Executor, Outcome, Programs, Worker};
+use crate::report::{Phase, Progress, Report};
+use crate::seat::{self, AnySeat};
+
+/// A party's state over a session.
+pub(crate) struct Engine {
+    seats: Vec<AnySeat>,
+    correlated: Option<Correlated>,
+    programs: Programs,
+    inferences: u64,
+    setup: Phase,
+}
+
+impl Engine {
+    /// Prepares whatever the plan's backend needs once in a session. `began`: when the handshake did.
+    pub(crate) fn set_up(
+        session: &mut Session,
+        plan: &Plan,
+        is_server: bool,
+        began: Instant,
+    ) -> Result<Self, RunError> {
+        let backend = plan.options.backend;
+        let seats = match backend {
+            Backend::Ot => Vec::new(),
+            Backend::Gc | Backend::GcOt => {
+                let garbles = (plan.options.garbler == Party::Server) == is_server;
+                seat::set_up(session, garbles, is_server)?
+            }
+        };
+        let correlated = backend
+            .shares()
+            .then(|| Correlated::set_up(session.lane(0)?, is_server))
+            .transpose()?;
+        session.lane(0)?.set_phase("inference");
+        Ok(Self {
+            seats,
+            correlated,
+            programs: Programs::default(),
+            inferences: 0,
+            setup: Mark::default().until(session, began),
+        })
+    }
+
+    /// Makes the material of one inference with the peer.
+    pub(crate) fn prepare(
+        &mut self,
+        session: &mut Session,
+        plan: &Plan,
+        owner: Owner<'_>,
+    ) -> Result<(Material, Phase), RunError> {
+        let (mark, began) = (Mark::of(session), Instant::now());
+        let correlated = self.correlated.as_mut().ok_or(RunError::Contradiction(
+            "material for a plan that needs none",
+        ))?;
+        let channel = session.lane(0)?;
+        channel.set_phase("offline");
+        let material = Material::prepare(plan, owner, correlated, channel)?;
+        channel.set_phase("inference");
+        Ok((material, mark.until(session, began)))
+    }
+
+    /// One inference; `material` that was prepared, where there is any, is used up.
+    pub(crate) fn infer(
+        &mut self,
+        session: &mut Session,
+        plan: &Plan,
+        side: Side<'_>,
+        material: Option<Material>,
+        progress: &mut dyn Progress,
+    ) -> Result<(Report, Option<Vec<bool>>), RunError> {
+        let mut offline = Phase::default();
+        let material = match material {
+            None if plan.options.backend.shares() => {
+                let (made, phase) = self.prepare(session, plan, side.into())?;
+                offline = phase;
+                Some(made)
+            }
+            given => given,
+        };
+        let (mark, began) = (Mark::of(session), Instant::now());
+        let inference = self.inferences;
+        self.inferences += 1;
+        let outcome = match material {
+            Some(material) => {
+                let programs = &mut self.programs;
+                ShareExecutor::new(plan, programs, side, inference, material)?.run(
+                    session.lanes_mut(),
+                    &mut self.seats,
+                    progress,
+                )?
+            }
+            None => self.garbled(session, plan, side, inference, progress)?,
+        };
+        let Outcome { layers, opened } = outcome;
+        let online = mark.until(session, began);
+        let report = Report::new(layers, plan, self.setup, offline, online);
+        Ok((report, opened))
+    }
+
+    fn garbled(
+        &mut self,
+        session: &mut Session,
+        plan: &Plan,
+        side: Side<'_>,
+        inference: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, RunError> {
+        let (model, input): (Option<&Model>, _) = match side {
+            Side::Client(input) => (None, Some(input)),
+            Side::Server(model) => (Some(model), None),
+        };
+        let mut executor = Executor::new(plan, &mut self.programs, model, inference)?;
+        let pairs = session.lanes_mut().iter_mut().zip(&mut self.seats);
+        let mut workers: Vec<Worker<'_, AnySeat>> = pairs
+            .map(|(channel, seat)| Worker { channel, seat })
+            .collect();
+        executor.run(&mut workers, input, progress)
+    }
+}
+
+/// Counters of a session at some time.
+#[derive(Default)]
+struct Mark {
+    bytes: u64,
+    flights: u64,
+}
+
+impl Mark {
+    fn of(session: &Session) -> Self {
+        let stats = session.stats();
+        let total = stats.total();
+        Self {
+            bytes: total.sent_bytes + total.received_bytes,
+            flights: stats.flights(),
+        }
+    }
+
+    fn until(&self, session: &Session, began: Instant) -> Phase {
+        let now = Self::of(session);
+        Phase {
+            seconds: began.elapsed().as_secs_f64(),
+            bytes: now.bytes.saturating_sub(self.bytes),
+            flights: now.flights.saturating_sub(self.flights),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! What an inference uses up: masks, shares of products, triples. Made before the input is known.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+
+use privet_gmw::product::{Choosers, Inputs, Layer};
+use privet_net::Channel;
+use privet_ot::triples::Triples;
+use privet_plan::{BufferId, Party, Plan, ShareLinear, ShareStep, StepKind, share};
+use privet_ring::Ring;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::Side;
+use super::correlated::Correlated;
+use super::words::{Words, low};
+use crate::error::RunError;
+
+/// One party's material for one inference of one plan. Used once: moved into the inference.
+///
+/// It depends on the plan and on what both parties drew, not on any input; on the client's side it
+/// holds masks, on the server's none.
+pub struct Material {
+    parts: VecDeque<Part>,
+}
+
+/// One step's part.
+enum Part {
+    Mask(Zeroizing<Vec<u64>>),
+    Shares(Zeroizing<Vec<u64>>),
+    Triples(Triples<1>),
+}
+
+/// A step's part as the plan describes it: what it is, and its words.
+#[derive(Clone, Copy)]
+enum Form {
+    Mask(usize),
+    Shares(usize),
+    Triples(usize),
+}
+
+/// Parts that are taken in the plan's order.
+pub(crate) struct Parts(VecDeque<Part>);
+
+const OUT_OF_STEP: RunError = RunError::Contradiction("material of another step");
+
+impl Parts {
+    pub(super) fn mask(&mut self) -> Result<Zeroizing<Vec<u64>>, RunError> {
+        match self.0.pop_front() {
+            Some(Part::Mask(mask)) => Ok(mask),
+            _ => Err(OUT_OF_STEP),
+        }
+    }
+
+    pub(super) fn shares(&mut self) -> Result<Zeroizing<Vec<u64>>, RunError> {
+        match self.0.pop_front() {
+            Some(Part::Shares(shares)) => Ok(shares),
+            _ => Err(OUT_OF_STEP),
+        }
+    }
+
+    pub(super) fn triples(&mut self) -> Result<Triples<1>, RunError> {
+        match self.0.pop_front() {
+            Some(Part::Triples(triples)) => Ok(triples),
+            _ => Err(OUT_OF_STEP),
+        }
+    }
+}
+
+impl Material {
+    /// Makes the material with the peer, step by step.
+    pub(crate) fn prepare(
+        plan: &Plan,
+        side: Owner<'_>,
+        correlated: &mut Correlated,
+        channel: &mut Channel,
+    ) -> Result<Self, RunError> {
+        let mut parts = VecDeque::new();
+        let mut masks: HashMap<BufferId, Words> = HashMap::new();
+        for step in &plan.steps {
+            match &step.kind {
+                StepKind::Share(ShareStep::Mask { out, .. }) => {
+                    let planned = plan.buffers.get(out.0 as usize).ok_or(OUT_OF_STEP)?;
+                    let len = match side {
+                        Owner::Client => planned.elements,
+                        Owner::Server(_) => 0,
+                    };
+                    let mask = Words::random(planned.bits, len);
+                    parts.push_back(Part::Mask(Zeroizing::new(mask.values.to_vec())));
+                    masks.insert(*out, mask);
+                }
+                StepKind::Share(ShareStep::Linear(linear)) => {
+                    let mask = masks.get(&linear.input).ok_or(OUT_OF_STEP)?;
+                    let shares = products(plan, side, correlated, channel, linear, mask)?;
+                    parts.push_back(Part::Shares(Zeroizing::new(shares)));
+                }
+                StepKind::Cells(_) | StepKind::Share(ShareStep::Bridge(_)) => {
+                    if let Some(words) = triples(plan, step) {
+                        parts.push_back(Part::Triples(correlated.triples(channel, words)?));
+                    }
+                }
+                StepKind::Share(
+                    ShareStep::Input { .. } | ShareStep::Sum { .. } | ShareStep::AddConst { .. },
+                )
+                | StepKind::Input { .. }
+                | StepKind::Linear(_)
+                | StepKind::Wire(_)
+                | StepKind::Output { .. } => {}
+            }
+            channel.progress();
+        }
+        channel.flush()?;
+        Ok(Self { parts })
+    }
+
+    pub(crate) fn into_parts(self) -> Parts {
+        Parts(self.parts)
+    }
+
+    /// Bytes that the material of this plan has at a party.
+    #[must_use]
+    pub fn bytes(plan: &Plan, party: Party) -> usize {
+        let words = forms(plan, party).into_iter().map(|form| match form {
+            Form::Mask(words) | Form::Shares(words) => words,
+            Form::Triples(words) => 3 * words,
+        });
+        8 * words.sum::<usize>()
+    }
+
+    /// All words in the plan's order, little-endian.
+    #[must_use]
+    pub fn into_bytes(self) -> Zeroizing<Vec<u8>> {
+        let mut bytes = Zeroizing::new(Vec::new());
+        let mut push = |words: &[u64]| bytes.extend(words.iter().flat_map(|w| w.to_le_bytes()));
+        for part in self.parts {
+            match part {
+                Part::Mask(words) | Part::Shares(words) => push(&words),
+                Part::Triples(mut triples) => {
+                    let Triples { a, b: [b], c: [c] } = &mut triples;
+                    for words in [a, b, c] {
+                        push(words);
+                        words.zeroize();
+                    }
+                }
+            }
+        }
+        bytes
+    }
+
+    /// Back from bytes that [`Material::into_bytes`] gave for the same plan and party.
+    ///
+    /// # Errors
+    /// Another number of bytes than the plan's.
+    pub fn from_bytes(plan: &Plan, party: Party, bytes: &[u8]) -> Result<Self, RunError> {
+        let expected = Self::bytes(plan, party);
+        if bytes.len() != expected {
+            return Err(RunError::Input(format!(
+                "prepared material has {} bytes, this plan's has {expected}",
+                bytes.len()
+            )));
+        }
+        let mut words = bytes
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|word| u64::from_le_bytes(*word));
+        let mut take = |count: usize| words.by_ref().take(count).collect::<Vec<u64>>();
+        let parts = forms(plan, party).into_iter().map(|form| match form {
+            Form::Mask(count) => Part::Mask(Zeroizing::new(take(count))),
+            Form::Shares(count) => Part::Shares(Zeroizing::new(take(count))),
+            Form::Triples(count) => Part::Triples(Triples {
+                a: take(count),
+                b: [take(count)],
+                c: [take(count)],
+            }),
+        });
+        Ok(Self {
+            parts: parts.collect(),
+        })
+    }
+}
+
+/// Who prepares.
+#[derive(Clone, Copy)]
+pub(crate) enum Owner<'a> {
+    /// The client draws masks.
+    Client,
+    /// The server brings weights.
+    Server(&'a privet_model::quant::ir::Model),
+}
+
+impl<'a> From<Side<'a>> for Owner<'a> {
+    fn from(side: Side<'a>) -> Self {
+        match side {
+            Side::Client(_) => Self::Client,
+            Side::Server(model) => Self::Server(model),
+        }
+    }
+}
+
+/// Words of triples of a step under GMW; none where it is garbled.
+fn triples(plan: &Plan, step: &privet_plan::Step) -> Option<usize> {
+    let boolean = plan.options.backend == privet_plan::Backend::Ot;
+    boolean.then(|| usize::try_from(step.cost.triples / 64).unwrap_or(usize::MAX))
+}
+
+/// The parts of a plan's material at a party.
+fn forms(plan: &Plan, party: Party) -> Vec<Form> {
+    let elements = |id: &BufferId| plan.buffers.get(id.0 as usize).map_or(0, |b| b.elements);
+    let masks = |id: &BufferId| match party {
+        Party::Client => elements(id),
+        Party::Server => 0,
+    };
+    plan.steps
+        .iter()
+        .filter_map(|step| match &step.kind {
+            StepKind::Share(ShareStep::Mask { out, .. }) => Some(Form::Mask(masks(out))),
+            StepKind::Share(ShareStep::Linear(linear)) => Some(Form::Shares(elements(&linear.out))),
+            StepKind::Cells(_) | StepKind::Share(ShareStep::Bridge(_)) => {
+                triples(plan, step).map(Form::Triples)
+            }
+            StepKind::Share(
+                ShareStep::Input { .. } | ShareStep::Sum { .. } | ShareStep::AddConst { .. },
+            )
+            | StepKind::Input { .. }
+            | StepKind::Linear(_)
+            | StepKind::Wire(_)
+            | StepKind::Output { .. } => None,
+        })
+        .collect()
+}
+
+/// A party's share of W·r.
+fn products(
+    plan: &Plan,
+    side: Owner<'_>,
+    correlated: &mut Correlated,
+    channel: &mut Channel,
+    step: &ShareLinear,
+    mask: &Words,
+) -> Result<Vec<u64>, RunError> {
+    let node = plan.graph.nodes.get(step.node).ok_or(OUT_OF_STEP)?;
+    let out = plan.buffers.get(step.out.0 as usize).ok_or(OUT_OF_STEP)?;
+    let geometry = share::geometry(&plan.graph, node)?;
+    let ring = Ring::new(out.bits)
+        .map_err(|_| RunError::Contradiction("a layer in a ring that does not exist"))?;
+    let layer = Layer {
+        geometry: &geometry,
+        ring,
+        weight_bits: step.weight_bits,
+        choosers: if step.inputs_choose {
+            Choosers::Inputs
+        } else {
+            Choosers::Weights
+        },
+        inputs: Inputs::Chosen,
+    };
+    match side {
+        Owner::Client => {
+            // One mask for all readers: each takes it modulo its own ring.
+            let reduced = mask.values.iter().map(|value| value & low(out.bits));
+            let reduced: Zeroizing<Vec<u64>> = Zeroizing::new(reduced.collect());
+            correlated.with_inputs(channel, &layer, &reduced)
+        }
+        Owner::Server(model) => {
+            let params = model.params.get(step.node).and_then(Option::as_ref);
+            let params = params.ok_or(RunError::Contradiction("a layer has no parameters"))?;
+            let weights = params.weights.iter().map(|w| i64::from(*w));
+            let weights: Zeroizing<Vec<i64>> = Zeroizing::new(weights.collect());
+            correlated.with_weights(channel, &layer, &weights)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use privet_model::quant::ir::Model;
+    use privet_net::Session;
+    use privet_plan::{Backend, PlanOptions, Reveal};
+
+    use super::*;
+    use crate::engine::Engine;
+    use crate::report::Silent;
+
+    fn plan(model: &Model, backend: Backend) -> Plan {
+        let options = PlanOptions {
+            backend,
+            reveal: Reveal::Logits,
+            ..PlanOptions::default()
+        };
+        Plan::new(model.graph.clone(), options, 1 << 30).unwrap()
+    }
+
+    /// Material that went through bytes serves an inference of another session.
+    #[test]
+    fn material_outlives_its_session() {
+        let vectors = privet_model::quant::vectors();
+        let with_weights = |model: &Model| {
+            let mut nodes = model.graph.nodes.iter();
+            nodes.any(|node| node.op.weight_bits().is_some())
+        };
+        let vector = vectors.iter().find(|v| with_weights(&v.model)).unwrap();
+        let (model, case) = (&vector.model, &vector.cases[0]);
+        for backend in [Backend::Ot, Backend::GcOt] {
+            let plan = plan(model, backend);
+            let party = |is_server: bool, session: &mut Session, stored: Option<Vec<u8>>| {
+                let (side, party) = match is_server {
+                    true => (Side::Server(model), Party::Server),
+                    false => (Side::Client(&case.input), Party::Client),
+                };
+                let began = std::time::Instant::now();
+                let mut engine = Engine::set_up(session, &plan, is_server, began).unwrap();
+                let Some(bytes) = stored else {
+                    let (made, phase) = engine.prepare(session, &plan, side.into()).unwrap();
+                    assert_eq!(phase.bytes, plan.offline_bytes(0));
+                    let bytes = made.into_bytes().to_vec();
+                    assert_eq!(bytes.len(), Material::bytes(&plan, party));
+                    return (Some(bytes), None);
+                };
+                assert!(Material::from_bytes(&plan, party, &bytes[1..]).is_err());
+                let longer = [&bytes[..], &[0]].concat();
+                assert!(Material::from_bytes(&plan, party, &longer).is_err());
+                let material = Material::from_bytes(&plan, party, &bytes).unwrap();
+                let (report, opened) = engine
+                    .infer(session, &plan, side, Some(material), &mut Silent)
+                    .unwrap();
+                assert_eq!(report.offline.bytes, 0);
+                assert_eq!(report.online.bytes, plan.cost.inference.bytes());
+                (None, opened)
+            };
+            let both = |client: Option<Vec<u8>>, server: Option<Vec<u8>>| {
+                let (mut ours, mut theirs) = Session::pair(1);
+                std::thread::scope(|scope| {
+                    let other = scope.spawn(|| party(true, &mut theirs, server));
+                    let own = party(false, &mut ours, client);
+                    (own, other.join().unwrap())
+                })
+            };
+            let ((client, _), (server, _)) = both(None, None);
+            assert_ne!(client, server);
+            let ((_, opened), (_, nothing)) = both(client, server);
+            assert!(nothing.is_none());
+            let answer = crate::client::decode(&plan, &opened.unwrap()).unwrap();
+            assert_eq!(answer.logits.as_ref(), Some(&case.logits), "{backend}");
+        }
+    }
+}
