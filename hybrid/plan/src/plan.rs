@@ -61,6 +61,8 @@ impl Plan {
         let (client, server) = silent::bytes_after(&offline, 0);
         offline.client_bytes += client;
         offline.server_bytes += server;
+        let requests = inference.triples.div_ceil(silent::CHUNK as u64);
+        offline.flights += u32::try_from(2 * requests).unwrap_or(u32::MAX);
         let material = material(&lowered.buffers, &lowered.steps);
         let memory = FIXED_MEMORY
             + peak_labels(&lowered.buffers, &lowered.steps, &options)?

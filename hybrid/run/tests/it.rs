@@ -13,7 +13,10 @@ mod it {
     mod hostile;
     mod models;
     mod ops;
+    mod random;
+    mod real;
     mod rig;
+    mod shares;
     mod store;
     mod vectors;
 }

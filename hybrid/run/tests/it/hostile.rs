@@ -25,7 +25,7 @@ fn serve_against(script: impl FnOnce(&mut Session) + Send) -> Result<(), RunErro
     })
 }
 
-fn hello() -> Hello {
+pub(crate) fn hello() -> Hello {
     Hello {
         protocol: PROTOCOL,
         model: None,

@@ -8,7 +8,7 @@ use super::models::*;
 use super::rig::{Setting, backends, run};
 
 /// Edge and random inputs of a model.
-fn inputs(model: &Model, seed: u64, random: usize) -> Vec<Vec<i64>> {
+pub(crate) fn inputs(model: &Model, seed: u64, random: usize) -> Vec<Vec<i64>> {
     let tensor = &model.graph.tensors[model.graph.input.0 as usize];
     let (n, ring) = (tensor.shape.iter().product::<usize>(), tensor.ring);
     let edges = [0, 1, -1, ring.min(), ring.max(), ring.min() + 1];
@@ -24,8 +24,8 @@ fn check(model: &Model, setting: Setting, seed: u64, random: usize) {
     check_inputs(model, setting, &inputs);
 }
 
-/// Every backend against the oracle.
-fn check_inputs(model: &Model, setting: Setting, inputs: &[Vec<i64>]) {
+/// Every backend against the oracle, and its bytes against the plan's.
+pub(crate) fn check_inputs(model: &Model, setting: Setting, inputs: &[Vec<i64>]) {
     for setting in backends(setting) {
         let backend = setting.backend;
         let (answers, plan) = run(model, inputs, setting).unwrap();
@@ -214,13 +214,7 @@ fn pools_with_padding_and_ceil_mode_corners() {
         // Within the range that rule 7 requires, so that a - b does not wrap.
         let mut s = Stream(3);
         let inputs: Vec<Vec<i64>> = (0..3).map(|_| s.words(72, 9)).collect();
-        let (answers, _) = run(&model, &inputs, Setting::default()).unwrap();
-        for (input, (answer, _)) in inputs.iter().zip(&answers) {
-            assert_eq!(
-                answer.logits.as_ref().unwrap(),
-                &model.evaluate(input).unwrap().logits
-            );
-        }
+        check_inputs(&model, Setting::default(), &inputs);
         for count_padding in [false, true] {
             let mut b = Build::new(&[2, 6, 6], 14, 6);
             let op = Op::AvgPool {
@@ -231,13 +225,7 @@ fn pools_with_padding_and_ceil_mode_corners() {
             b.op(op, &[TensorId(0)], &[2, out, out], 12, 4, None);
             let model = b.finish();
             let inputs: Vec<Vec<i64>> = (0..3).map(|_| s.words(72, 10)).collect();
-            let (answers, _) = run(&model, &inputs, Setting::default()).unwrap();
-            for (input, (answer, _)) in inputs.iter().zip(&answers) {
-                assert_eq!(
-                    answer.logits.as_ref().unwrap(),
-                    &model.evaluate(input).unwrap().logits
-                );
-            }
+            check_inputs(&model, Setting::default(), &inputs);
         }
     }
 }
@@ -314,14 +302,16 @@ fn only_what_was_asked_for_is_opened() {
             lanes: 1,
             ..Setting::default()
         };
-        let (answers, _) = run(&model, &inputs, top).unwrap();
-        for (input, (answer, _)) in inputs.iter().zip(&answers) {
-            let logits = model.evaluate(input).unwrap().logits;
-            let mut order: Vec<usize> = (0..10).collect();
-            order.sort_by_key(|i| (std::cmp::Reverse(logits[*i]), *i));
-            let best: Vec<u32> = order.iter().take(4).map(|i| *i as u32).collect();
-            assert_eq!(answer.top.as_ref(), Some(&best));
-            assert_eq!(answer.logits, None);
+        for top in backends(top) {
+            let (answers, _) = run(&model, &inputs, top).unwrap();
+            for (input, (answer, _)) in inputs.iter().zip(&answers) {
+                let logits = model.evaluate(input).unwrap().logits;
+                let mut order: Vec<usize> = (0..10).collect();
+                order.sort_by_key(|i| (std::cmp::Reverse(logits[*i]), *i));
+                let best: Vec<u32> = order.iter().take(4).map(|i| *i as u32).collect();
+                assert_eq!(answer.top.as_ref(), Some(&best), "{}", top.backend);
+                assert_eq!(answer.logits, None);
+            }
         }
     }
 }
@@ -336,18 +326,20 @@ fn ties_go_to_the_lowest_index() {
         reveal: Reveal::Top(5),
         ..Setting::default()
     };
-    let (answers, _) = run(&model, &inputs, setting).unwrap();
-    assert_eq!(answers[0].0.top.as_deref(), Some(&[1, 3, 4, 0, 2][..]));
-    assert_eq!(answers[1].0.top.as_deref(), Some(&[0, 1, 2, 3, 4][..]));
+    for setting in backends(setting) {
+        let (answers, _) = run(&model, &inputs, setting).unwrap();
+        assert_eq!(answers[0].0.top.as_deref(), Some(&[1, 3, 4, 0, 2][..]));
+        assert_eq!(answers[1].0.top.as_deref(), Some(&[0, 1, 2, 3, 4][..]));
+    }
     let label = Setting {
         reveal: Reveal::Label,
         ..Setting::default()
     };
-    let (answers, _) = run(&model, &inputs, label).unwrap();
-    assert_eq!(
-        answers.iter().map(|a| a.0.label).collect::<Vec<_>>(),
-        [1, 0, 0]
-    );
+    for label in backends(label) {
+        let (answers, _) = run(&model, &inputs, label).unwrap();
+        let labels: Vec<u32> = answers.iter().map(|a| a.0.label).collect();
+        assert_eq!(labels, [1, 0, 0]);
+    }
 }
 
 #[test]
@@ -360,7 +352,9 @@ fn a_network_of_one_class_has_label_zero() {
             lanes: 1,
             ..Setting::default()
         };
-        let (answers, _) = run(&model, &[vec![1, 2, 3]], setting).unwrap();
-        assert_eq!(answers[0].0.label, 0);
+        for setting in backends(setting) {
+            let (answers, _) = run(&model, &[vec![1, 2, 3]], setting).unwrap();
+            assert_eq!(answers[0].0.label, 0);
+        }
     }
 }

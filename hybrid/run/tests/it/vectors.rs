@@ -2,10 +2,10 @@
 
 use privet_plan::{Party, Reveal};
 
-use super::rig::{Setting, run};
+use super::rig::{Setting, backends, run};
 
 #[test]
-fn every_vector_of_the_rules_comes_out_of_garbled_circuits() {
+fn every_vector_of_the_rules_comes_out_of_every_backend() {
     let vectors = privet_model::quant::vectors();
     assert!(vectors.len() > 10, "{} vectors", vectors.len());
     for vector in vectors {
@@ -17,16 +17,13 @@ fn every_vector_of_the_rules_comes_out_of_garbled_circuits() {
                 lanes: 1,
                 ..Setting::default()
             };
-            let (answers, _) = run(&vector.model, &inputs, setting).unwrap();
-            for (case, (answer, _)) in vector.cases.iter().zip(&answers) {
-                assert_eq!(
-                    answer.logits.as_ref(),
-                    Some(&case.logits),
-                    "{} {:?}",
-                    vector.name,
-                    case.input
-                );
-                assert_eq!(answer.label as usize, case.label, "{}", vector.name);
+            for setting in backends(setting) {
+                let (answers, _) = run(&vector.model, &inputs, setting).unwrap();
+                for (case, (answer, _)) in vector.cases.iter().zip(&answers) {
+                    let at = format!("{} {} {:?}", vector.name, setting.backend, case.input);
+                    assert_eq!(answer.logits.as_ref(), Some(&case.logits), "{at}");
+                    assert_eq!(answer.label as usize, case.label, "{at}");
+                }
             }
         }
     }

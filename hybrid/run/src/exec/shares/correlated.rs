@@ -2,15 +2,55 @@
 
 use privet_gmw::product;
 use privet_net::Channel;
+use privet_ot::Error;
+use privet_ot::rcot::{RcotReceiver, RcotSender};
 use privet_ot::silent::{self, Parameters, Receiver, Sender};
 use privet_ot::triples::drive::TripleMaker;
 use privet_ot::triples::{Maker, Triples};
-use privet_prim::Delta;
+use privet_plan::cost::silent::CHUNK;
+use privet_prim::{Block, Delta};
 
 use crate::error::RunError;
 
 /// The parameter set that the planner counts with.
 pub(crate) const PARAMETERS: Parameters = Parameters::Secret17;
+
+/// Random correlated OTs that are asked for in larger chunks than fit a cache best.
+struct Wide<T>(T);
+
+impl RcotSender for Wide<Sender> {
+    const SPEAKS: bool = Sender::SPEAKS;
+
+    fn delta(&self) -> Block {
+        RcotSender::delta(&self.0)
+    }
+
+    fn chunk(&self) -> usize {
+        CHUNK
+    }
+
+    fn hash_key(&self) -> Block {
+        self.0.hash_key()
+    }
+
+    fn random_keys(&mut self, ch: &mut Channel, keys: &mut [Block]) -> Result<(), Error> {
+        self.0.random_keys(ch, keys)
+    }
+}
+
+impl RcotReceiver for Wide<Receiver> {
+    fn chunk(&self) -> usize {
+        CHUNK
+    }
+
+    fn hash_key(&self) -> Block {
+        self.0.hash_key()
+    }
+
+    fn random_macs(&mut self, ch: &mut Channel, macs: &mut [Block]) -> Result<(), Error> {
+        self.0.random_macs(ch, macs)
+    }
+}
 
 enum Products {
     Client(product::Client),
@@ -19,7 +59,7 @@ enum Products {
 
 /// Silent OT in both directions on one lane, each instance with its own Δ.
 pub(crate) struct Correlated {
-    maker: Maker<Sender, Receiver>,
+    maker: Maker<Wide<Sender>, Wide<Receiver>>,
     products: Products,
 }
 
@@ -40,7 +80,7 @@ impl Correlated {
             Products::Client(product::Client::new(&sender, &receiver))
         };
         Ok(Self {
-            maker: Maker::new(sender, receiver),
+            maker: Maker::new(Wide(sender), Wide(receiver)),
             products,
         })
     }

@@ -20,8 +20,10 @@ impl ShareExecutor<'_> {
                 .params(step.node)?
                 .ok_or(RunError::Contradiction("a layer has no parameters"))?;
             let masked = self.words(step.input)?;
+            let ring = privet_ring::Ring::new(self.buffer(step.out)?.bits)
+                .map_err(|_| RunError::Contradiction("a layer in a ring that does not exist"))?;
             let product = geometry
-                .apply(&params.weights, &masked.values)
+                .multiply(ring, &params.weights, &masked.values)
                 .map_err(|_| RunError::Contradiction("a layer does not fit its weights"))?;
             let [channels, plane] = geometry.output_shape();
             if params.bias.len() != channels || share.len() != product.len() {

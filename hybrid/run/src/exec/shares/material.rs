@@ -75,6 +75,10 @@ impl Material {
         channel: &mut Channel,
     ) -> Result<Self, RunError> {
         let mut parts = VecDeque::new();
+        // All triples at once: each request costs latencies.
+        let each = plan.steps.iter().filter_map(|step| triples(plan, step));
+        let words = each.fold(0usize, usize::saturating_add);
+        let mut made = correlated.triples(channel, words)?;
         let mut masks: HashMap<BufferId, Words> = HashMap::new();
         for step in &plan.steps {
             match &step.kind {
@@ -95,7 +99,8 @@ impl Material {
                 }
                 StepKind::Cells(_) | StepKind::Share(ShareStep::Bridge(_)) => {
                     if let Some(words) = triples(plan, step) {
-                        parts.push_back(Part::Triples(correlated.triples(channel, words)?));
+                        let taken = made.take(words).map_err(privet_ot::Error::from)?;
+                        parts.push_back(Part::Triples(taken));
                     }
                 }
                 StepKind::Share(
@@ -197,10 +202,12 @@ impl<'a> From<Side<'a>> for Owner<'a> {
     }
 }
 
-/// Words of triples of a step under GMW; none where it is garbled.
+/// Words of triples of a step whose netlist runs under GMW; none of other steps.
 fn triples(plan: &Plan, step: &privet_plan::Step) -> Option<usize> {
     let boolean = plan.options.backend == privet_plan::Backend::Ot;
-    boolean.then(|| usize::try_from(step.cost.triples / 64).unwrap_or(usize::MAX))
+    let netlist = !step.kind.blocks().is_empty();
+    let words = || usize::try_from(step.cost.triples / 64).unwrap_or(usize::MAX);
+    (boolean && netlist).then(words)
 }
 
 /// The parts of a plan's material at a party.

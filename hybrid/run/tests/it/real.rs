@@ -1,0 +1,90 @@
+//! DeepSecure's first three networks on shares, where the test data is present.
+
+use std::path::PathBuf;
+
+use privet_model::preprocess::Preprocess;
+use privet_model::quant::ir::Model;
+use privet_model::quant::{Frac, QuantOptions, quantise, range_of_bytes};
+use privet_model::readers::Samples;
+use privet_plan::{Backend, Reveal};
+
+use super::rig::{Setting, run};
+
+/// A file of the test data, or `None` with a printed line where there is none.
+fn file(path: &str) -> Option<PathBuf> {
+    let base = std::env::var_os("PRIVET_DATA").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        PathBuf::from,
+    );
+    let file = base.join(path);
+    if file.is_file() {
+        return Some(file);
+    }
+    println!("skipped: {} is absent", file.display());
+    None
+}
+
+/// The network at 16 bits, calibrated on some inputs, and the first of these.
+fn network(path: &str, data: &str, preprocess: &str) -> Option<(Model, Vec<Vec<i64>>)> {
+    let graph = privet_model::onnx::load(&file(path)?).unwrap();
+    let samples = Samples::open(&file(data)?).unwrap();
+    let preprocess = Preprocess::parse(preprocess).unwrap();
+    let bytes = samples.kind() == privet_model::readers::Kind::Pixels;
+    let prepared = |i: usize| {
+        let raw = samples.get(i).unwrap();
+        let x = preprocess.apply(&raw, samples.shape(), graph.input_shape());
+        x.unwrap()
+    };
+    let calibration: Vec<Vec<f32>> = (0..200).map(prepared).collect();
+    let options = QuantOptions {
+        frac: Frac::Auto,
+        input_range: bytes.then(|| range_of_bytes(&preprocess)).flatten(),
+        ..QuantOptions::default()
+    };
+    let model = quantise(&graph, &options, &calibration).unwrap();
+    let inputs = calibration
+        .iter()
+        .take(2)
+        .map(|x| model.graph.quantise_input(x).unwrap())
+        .collect();
+    Some((model, inputs))
+}
+
+fn check(path: &str, data: &str, preprocess: &str) {
+    let Some((model, inputs)) = network(path, data, preprocess) else {
+        return;
+    };
+    for backend in [Backend::Ot, Backend::GcOt] {
+        let setting = Setting {
+            backend,
+            reveal: Reveal::Logits,
+            ..Setting::default()
+        };
+        let (answers, plan) = run(&model, &inputs, setting).unwrap();
+        for ((before, input), (answer, report)) in (0..).zip(&inputs).zip(&answers) {
+            let clear = model.evaluate(input).unwrap();
+            assert_eq!(answer.logits.as_ref(), Some(&clear.logits), "{backend}");
+            assert_eq!(answer.label as usize, clear.label);
+            assert_eq!(report.online.bytes, plan.cost.inference.bytes());
+            assert_eq!(report.offline.bytes, plan.offline_bytes(before));
+        }
+    }
+}
+
+#[test]
+fn a_convolutional_network_of_digits() {
+    let data = "mnist/t10k-images-idx3-ubyte.gz";
+    check("models/b1_mnist_cnn.onnx", data, "divide=255");
+}
+
+#[test]
+fn a_network_of_digits_with_sigmoids() {
+    let data = "mnist/t10k-images-idx3-ubyte.gz";
+    check("models/b2_mnist_dnn.onnx", data, "divide=255");
+}
+
+#[test]
+fn a_network_of_spoken_letters_with_tanhs() {
+    let data = "isolet/isolet-test-features-i16e4.idx.gz";
+    check("models/b3_isolet.onnx", data, "divide=10000");
+}
