@@ -15,6 +15,7 @@ mod plan;
 mod progress;
 mod quantise;
 mod serve;
+mod store;
 mod synth;
 mod table;
 
@@ -44,6 +45,7 @@ enum Command {
     Identity(identity::Command),
     Serve(serve::Serve),
     Infer(infer::Infer),
+    Store(store::StoreArgs),
     Quantise(quantise::Quantise),
     Evaluate(quantise::Evaluate),
     Inspect(plan::Inspect),
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Identity(command) => identity::run(command),
         Command::Serve(args) => serve::run(args),
         Command::Infer(args) => infer::run(args),
+        Command::Store(args) => store::run(args),
         Command::Quantise(args) => quantise::run(args),
         Command::Evaluate(args) => quantise::evaluate(args),
         Command::Inspect(args) => plan::inspect(args),

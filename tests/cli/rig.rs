@@ -16,7 +16,8 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
         .args(args)
         .stdin(Stdio::null())
-        .env_remove("PRIVET_IDENTITY");
+        .env_remove("PRIVET_IDENTITY")
+        .env_remove("PRIVET_STORE");
     command
 }
 
