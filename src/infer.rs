@@ -1,10 +1,12 @@
 //! `privet infer`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use privet_net::{Fingerprint, Identity};
 use privet_plan::{Choice, LinkModel, Party, Plan, Rates, Reveal};
+use privet_run::store::Store;
 use privet_run::{Answer, Client, ClientOptions, Report};
 use serde_json::{Value, json};
 
@@ -13,6 +15,7 @@ use crate::identity::Place;
 use crate::models::{prepare, samples};
 use crate::options::{CapArgs, SessionArgs};
 use crate::progress::Bar;
+use crate::store::{StorePlace, open_or_say};
 use crate::table;
 
 /// Ask a server's network about inputs of one's own, privately.
@@ -30,6 +33,8 @@ pub(crate) struct Infer {
     peer: Option<Fingerprint>,
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    store: StorePlace,
     /// Which of the server's models; not needed where there is one.
     #[arg(long, value_name = "N")]
     model_name: Option<String>,
@@ -63,7 +68,7 @@ pub(crate) struct Infer {
     json: bool,
 }
 
-fn party(text: &str) -> Result<Party, String> {
+pub(crate) fn party(text: &str) -> Result<Party, String> {
     match text {
         "server" => Ok(Party::Server),
         "client" => Ok(Party::Client),
@@ -108,9 +113,14 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
         link: args.session.link_model(),
         insecure_verify: args.insecure_verify,
         plan_hash: args.plan,
+        store: store(args)?,
     };
     let mut client = Client::start(session, &wishes)?;
     announce(args, client.plan(), &wishes.link);
+    let prepared = client.prepared()?;
+    if prepared > 0 && !args.json {
+        eprintln!("{prepared} inferences are prepared");
+    }
     let shape = input_shape(client.plan());
     let preprocess = client.plan().graph.preprocess.clone();
     let mut wrong = 0;
@@ -135,6 +145,18 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
         )));
     }
     Ok(())
+}
+
+/// The store, where there is one and the peer is known.
+fn store(args: &Infer) -> Result<Option<Arc<Store>>, Failure> {
+    if args.session.insecure_plain {
+        return Ok(None);
+    }
+    let directory = args.store.directory(&args.place)?;
+    Ok(directory
+        .exists()
+        .then(|| open_or_say(&directory))
+        .flatten())
 }
 
 fn plan_hash(text: &str) -> Result<[u8; 32], String> {
@@ -241,6 +263,7 @@ fn json_line(
             "backend".to_owned(),
             json!(plan.options.backend.to_string()),
         );
+        fields.insert("prepared".to_owned(), json!(report.prepared));
         fields.insert("offline".to_owned(), json!(report.offline));
         fields.insert("online".to_owned(), json!(report.online));
         fields.insert("setup_bytes".to_owned(), json!(report.setup_bytes));

@@ -12,6 +12,7 @@ mod models;
 mod netlist;
 mod options;
 mod plan;
+mod prepare;
 mod progress;
 mod quantise;
 mod serve;
@@ -45,6 +46,7 @@ enum Command {
     Identity(identity::Command),
     Serve(serve::Serve),
     Infer(infer::Infer),
+    Prepare(prepare::Prepare),
     Store(store::StoreArgs),
     Quantise(quantise::Quantise),
     Evaluate(quantise::Evaluate),
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Command::Identity(command) => identity::run(command),
         Command::Serve(args) => serve::run(args),
         Command::Infer(args) => infer::run(args),
+        Command::Prepare(args) => prepare::run(args),
         Command::Store(args) => store::run(args),
         Command::Quantise(args) => quantise::run(args),
         Command::Evaluate(args) => quantise::evaluate(args),

@@ -27,6 +27,38 @@ impl Bar {
     }
 }
 
+/// A bar over things that are done one after the other; silent where nobody looks.
+pub(crate) struct Steps {
+    bar: ProgressBar,
+}
+
+impl Steps {
+    /// A bar over `count` things.
+    pub(crate) fn new(count: u64) -> Self {
+        let bar = if std::io::stderr().is_terminal() {
+            ProgressBar::new(count)
+        } else {
+            ProgressBar::hidden()
+        };
+        if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len}  {msg}  {eta} left") {
+            bar.set_style(style);
+        }
+        bar.tick();
+        Self { bar }
+    }
+
+    /// One more is done; `line`: what it took.
+    pub(crate) fn advance(&mut self, line: &str) {
+        self.bar.set_message(line.to_owned());
+        self.bar.inc(1);
+    }
+
+    /// All are done.
+    pub(crate) fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 impl Progress for Bar {
     fn layer(&mut self, name: &str, done: u64, total: u64) {
         self.bar.set_length(total);

@@ -1,21 +1,24 @@
 //! `privet serve`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
+use privet_model::quant::ir::Model;
 use privet_net::{Allow, Fingerprint, Identity, Listener, Session};
 use privet_plan::{Backend, Choice, Party, Plan, PlanError, PlanOptions, Rates, Reveal};
 use privet_run::server::Offered;
+use privet_run::store::Store;
 use privet_run::{RunError, Served, ServerOptions, Silent};
 use serde_json::json;
 
 use crate::failure::{Failure, Kind};
 use crate::identity::Place;
 use crate::models::{QuantArgs, quantised};
-use crate::options::{CapArgs, SessionArgs};
+use crate::options::{CapArgs, SessionArgs, size};
+use crate::store::{StorePlace, open_or_say};
 use crate::table;
 
 /// Serve one or more networks to the clients on a list.
@@ -29,6 +32,11 @@ pub(crate) struct Serve {
     listen: String,
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    store: StorePlace,
+    /// Most bytes of prepared material that are kept for clients.
+    #[arg(long, value_name = "SIZE", default_value = "64GiB", value_parser = size)]
+    max_stored: u64,
     /// Fingerprint of a client that may connect (repeat for more).
     #[arg(long, value_name = "FINGERPRINT")]
     allow: Vec<Fingerprint>,
@@ -69,7 +77,8 @@ pub(crate) struct Serve {
 
 /// Runs the command.
 pub(crate) fn run(args: &Serve) -> Result<(), Failure> {
-    let models = offered(args)?;
+    let store = store(args)?;
+    let models = offered(args, store.as_deref())?;
     let options = args.session.net();
     let identity = if args.session.insecure_plain {
         eprintln!("privet: warning: plain TCP, neither encrypted nor authenticated");
@@ -98,11 +107,11 @@ pub(crate) fn run(args: &Serve) -> Result<(), Failure> {
             args.reveal
         );
     }
-    accept(args, &listener, &models)
+    accept(args, &listener, &models, store.as_ref())
 }
 
 /// Reads, quantises and plans every model, so that what cannot be served is said before listening.
-fn offered(args: &Serve) -> Result<Vec<Offered>, Failure> {
+fn offered(args: &Serve, store: Option<&Store>) -> Result<Vec<Offered>, Failure> {
     let mut offered: Vec<Offered> = Vec::new();
     for path in &args.model {
         let model = quantised(path, &args.quant)?;
@@ -132,11 +141,34 @@ fn offered(args: &Serve) -> Result<Vec<Offered>, Failure> {
                 return Err(Failure::new(kind, format!("{}: {error}", path.display())));
             }
         }
-        let mut id = [0; 16];
-        id.copy_from_slice(&privet_prim::Block::random().to_bytes());
+        let id = model_id(path, &model, store)?;
         offered.push(Offered { model, id });
     }
     Ok(offered)
+}
+
+/// The store, where clients are known and it can be used.
+fn store(args: &Serve) -> Result<Option<Arc<Store>>, Failure> {
+    if args.session.insecure_plain || !args.place.directory()?.exists() {
+        return Ok(None);
+    }
+    let store = open_or_say(&args.store.directory(&args.place)?);
+    if let Some(store) = &store {
+        store.set_limit(args.max_stored);
+    }
+    Ok(store)
+}
+
+/// The model's random identity: the same in every run where a store remembers it.
+fn model_id(path: &Path, model: &Model, store: Option<&Store>) -> Result<[u8; 16], Failure> {
+    let Some(store) = store else {
+        return Ok(privet_prim::Block::random().to_bytes());
+    };
+    let content =
+        privet_model::quant::file::encode(model).map_err(|e| Failure::file(path.display(), e))?;
+    store
+        .model_id(&content)
+        .map_err(|e| Failure::from(RunError::from(e)))
 }
 
 /// Slots for sessions: who finds none free waits, and shows its client that it is alive.
@@ -173,7 +205,12 @@ impl Drop for Slot<'_> {
 const MAX_WAITING: usize = 256;
 
 /// The accept loop: one thread per session.
-fn accept(args: &Serve, listener: &Listener, models: &[Offered]) -> Result<(), Failure> {
+fn accept(
+    args: &Serve,
+    listener: &Listener,
+    models: &[Offered],
+    store: Option<&Arc<Store>>,
+) -> Result<(), Failure> {
     let slots = Slots {
         free: Mutex::new(usize::from(args.parallel)),
         freed: Condvar::new(),
@@ -200,7 +237,7 @@ fn accept(args: &Serve, listener: &Listener, models: &[Offered]) -> Result<(), F
             let (slots, alive) = (&slots, &alive);
             let handle = scope.spawn(move || {
                 let slot = slots.take(&session.work_counter());
-                let outcome = serve_one(args, session, models);
+                let outcome = serve_one(args, session, models, store);
                 drop(slot);
                 alive.fetch_sub(1, Ordering::AcqRel);
                 outcome
@@ -216,7 +253,12 @@ fn accept(args: &Serve, listener: &Listener, models: &[Offered]) -> Result<(), F
     last
 }
 
-fn serve_one(args: &Serve, session: Session, models: &[Offered]) -> Result<(), Failure> {
+fn serve_one(
+    args: &Serve,
+    session: Session,
+    models: &[Offered],
+    store: Option<&Arc<Store>>,
+) -> Result<(), Failure> {
     let peer = session
         .peer()
         .map_or_else(|| "an unauthenticated client".to_owned(), |p| p.to_string());
@@ -231,13 +273,18 @@ fn serve_one(args: &Serve, session: Session, models: &[Offered]) -> Result<(), F
         insecure_verify: args.insecure_verify,
         client_may_garble: args.client_may_garble,
         caps: args.caps.caps(),
+        store: store.cloned(),
     };
     let outcome = privet_run::serve(session, models, &options, &mut Silent);
+    for line in store.map(|s| s.take_warnings()).unwrap_or_default() {
+        eprintln!("privet: warning: {line}");
+    }
     tell(args, &peer, &outcome);
     outcome.map(|_| ()).map_err(Failure::from)
 }
 
 fn tell(args: &Serve, peer: &str, outcome: &Result<Served, RunError>) {
+    let stored = |served: &Served| served.reports.iter().filter(|r| r.prepared).count();
     match outcome {
         Ok(served) if args.json => {
             let bytes: u64 = served.reports.iter().map(|r| r.bytes).sum();
@@ -247,6 +294,8 @@ fn tell(args: &Serve, peer: &str, outcome: &Result<Served, RunError>) {
                 json!({
                     "peer": peer,
                     "inputs": served.reports.len(),
+                    "inputs_prepared": stored(served),
+                    "prepared": served.prepared,
                     "bytes": bytes,
                     "seconds": seconds,
                     "peak_rss": privet_benchmarks::machine::peak_rss(),
@@ -257,10 +306,12 @@ fn tell(args: &Serve, peer: &str, outcome: &Result<Served, RunError>) {
             let seconds: f64 = served.reports.iter().map(|r| r.seconds).sum();
             let bytes: u64 = served.reports.iter().map(|r| r.bytes).sum();
             println!(
-                "{peer}: {} inputs, {}, {}",
+                "{peer}: {} inputs, {} of them prepared, {}, {}; {} prepared for later",
                 served.reports.len(),
+                stored(served),
                 table::bytes(bytes),
-                table::seconds(seconds)
+                table::seconds(seconds),
+                served.prepared,
             );
         }
         Err(error) => eprintln!("privet: session with {peer} ended: {error}"),

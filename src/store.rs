@@ -1,6 +1,7 @@
 //! `privet store`: prepared material that lies on this machine.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use privet_net::Fingerprint;
@@ -25,6 +26,22 @@ impl StorePlace {
         match &self.store {
             Some(directory) => Ok(directory.clone()),
             None => Ok(place.directory()?.join("store")),
+        }
+    }
+}
+
+/// Opens the store of a command that can do without; says on standard error why it must.
+pub(crate) fn open_or_say(directory: &std::path::Path) -> Option<Arc<Store>> {
+    match Store::open(directory) {
+        Ok(store) => {
+            for line in store.take_warnings() {
+                eprintln!("privet: warning: {line}");
+            }
+            Some(Arc::new(store))
+        }
+        Err(error) => {
+            eprintln!("privet: warning: {error}; going on without prepared material");
+            None
         }
     }
 }

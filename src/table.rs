@@ -87,10 +87,20 @@ pub(crate) fn report(report: &Report) -> String {
         .collect();
     if report.offline.bytes > 0 {
         rows.push(vec![
-            "material, needs no input".to_owned(),
+            if report.prepared {
+                "material, prepared earlier".to_owned()
+            } else {
+                "material, needs no input".to_owned()
+            },
             String::new(),
             bytes(report.offline.bytes),
             seconds(report.offline.seconds),
+        ]);
+        rows.push(vec![
+            "online".to_owned(),
+            String::new(),
+            bytes(report.online.bytes),
+            seconds(report.online.seconds),
         ]);
     }
     rows.push(vec![

@@ -12,6 +12,7 @@ mod cli {
     mod commands;
     mod death;
     mod networks;
+    mod prepared;
     mod rig;
     mod wrong;
 }

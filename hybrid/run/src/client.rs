@@ -1,16 +1,20 @@
 //! The client: asks, checks the plan, follows it, learns the answer.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use privet_net::Session;
 use privet_plan::{Backend, Caps, Choice, LinkModel, Party, Plan, Rates, Reveal};
 use serde::Serialize;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Mark};
 use crate::error::RunError;
 use crate::exec::shares::Side;
+use crate::exec::shares::material::Owner;
 use crate::handshake::{ClearAnswer, Hello, MAX_OFFER, Offer, PROTOCOL, Reply, Request, sanitise};
+use crate::prepared::{Made, Shelf, Taken};
 use crate::report::{Progress, Report};
+use crate::store::Store;
 
 /// What the client wants and what it refuses.
 #[derive(Debug, Clone)]
@@ -33,6 +37,8 @@ pub struct ClientOptions {
     pub insecure_verify: bool,
     /// The only plan that is accepted.
     pub plan_hash: Option<[u8; 32]>,
+    /// Prepared material: used where it fits, and where [`Client::prepare`] puts more.
+    pub store: Option<Arc<Store>>,
 }
 
 impl Default for ClientOptions {
@@ -47,6 +53,7 @@ impl Default for ClientOptions {
             link: LinkModel::LOOPBACK,
             insecure_verify: false,
             plan_hash: None,
+            store: None,
         }
     }
 }
@@ -87,6 +94,7 @@ pub struct Client {
     engine: Engine,
     plan: Plan,
     insecure_verify: bool,
+    shelf: Option<Shelf>,
 }
 
 impl Client {
@@ -96,8 +104,8 @@ impl Client {
     /// The server refuses, its graph or plan is not acceptable, or the connection fails.
     pub fn start(mut session: Session, options: &ClientOptions) -> Result<Self, RunError> {
         let started = Instant::now();
-        let plan = match agree(&mut session, options) {
-            Ok(plan) => plan,
+        let (plan, model) = match agree(&mut session, options) {
+            Ok(agreed) => agreed,
             Err(error) => {
                 if !matches!(error, RunError::Net(_)) {
                     refuse(&mut session, &error.to_string());
@@ -106,12 +114,85 @@ impl Client {
             }
         };
         let engine = Engine::set_up(&mut session, &plan, false, started)?;
-        Ok(Self {
+        let shelf = Shelf::new(
+            options.store.as_ref(),
+            &session,
+            Party::Client,
+            model,
+            &plan,
+        );
+        let mut client = Self {
             session,
             engine,
             plan,
             insecure_verify: options.insecure_verify,
-        })
+            shelf,
+        };
+        if let Some(shelf) = &client.shelf
+            && shelf.has_entries()?
+        {
+            client.settle()?;
+        }
+        Ok(client)
+    }
+
+    /// Compares what both parties hold of prepared material; false where one keeps none for this plan.
+    fn settle(&mut self) -> Result<bool, RunError> {
+        let Some(shelf) = &mut self.shelf else {
+            return Ok(false);
+        };
+        // The message goes out with the holdings.
+        self.session.lane(0)?.send_msg(&Request::Settle)?;
+        shelf.settle_client(&mut self.session)
+    }
+
+    /// How many inferences are prepared: both parties hold their halves, in this session's plan.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn prepared(&self) -> Result<usize, RunError> {
+        self.shelf.as_ref().map_or(Ok(0), Shelf::ready)
+    }
+
+    /// Gets ready for [`Client::prepare`].
+    ///
+    /// # Errors
+    /// A party keeps no material, the backend has none, or the connection fails.
+    pub fn begin_preparing(&mut self) -> Result<(), RunError> {
+        if !self.plan.options.backend.shares() {
+            return Err(RunError::Incompatible(format!(
+                "nothing can be prepared for --backend {}; ask for ot or gc+ot",
+                self.plan.options.backend
+            )));
+        }
+        if self.shelf.is_none() {
+            return Err(RunError::Incompatible(
+                "material is prepared only with an authenticated peer and a store".to_owned(),
+            ));
+        }
+        if self.settle()? {
+            return Ok(());
+        }
+        Err(RunError::Incompatible(
+            "the server keeps no prepared material".to_owned(),
+        ))
+    }
+
+    /// Makes and stores the material of one more inference, after [`Client::begin_preparing`].
+    ///
+    /// # Errors
+    /// The server refuses, a store is full, or the connection fails.
+    pub fn prepare(&mut self) -> Result<Made, RunError> {
+        let shelf = self.shelf.as_ref().ok_or(RunError::Contradiction(
+            "material is prepared without a store",
+        ))?;
+        self.session.lane(0)?.send_msg(&Request::Prepare)?;
+        shelf.prepare(
+            &mut self.session,
+            &mut self.engine,
+            &self.plan,
+            Owner::Client,
+        )
     }
 
     /// The plan that was agreed.
@@ -147,18 +228,42 @@ impl Client {
         progress: &mut dyn Progress,
     ) -> Result<(Answer, Report), RunError> {
         self.check_input(values)?;
-        let control = self.session.lane(0)?;
-        control.send_msg(&Request::Infer)?;
-        control.flush()?;
-        let side = Side::Client(values);
-        let (session, plan) = (&mut self.session, &self.plan);
-        let (report, opened) = self.engine.infer(session, plan, side, None, progress)?;
+        let (report, opened) = self.follow(Side::Client(values), progress)?;
         let opened = opened.ok_or(RunError::Contradiction("nothing was opened"))?;
         let mut answer = decode(&self.plan, &opened)?;
         if self.insecure_verify {
             answer.clear = Some(self.verify(values, &answer)?);
         }
         Ok((answer, report))
+    }
+
+    /// Follows the plan, with prepared material where there is any.
+    fn follow(
+        &mut self,
+        side: Side<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<(Report, Option<Vec<bool>>), RunError> {
+        let (session, plan) = (&mut self.session, &self.plan);
+        if let Some(shelf) = &self.shelf
+            && shelf.ready()? > 0
+        {
+            let began = Instant::now();
+            let control = session.lane(0)?;
+            control.send_msg(&Request::InferPrepared)?;
+            control.flush()?;
+            let mark = Mark::of(session);
+            if let Some(Taken { material, offline }) = shelf.take(session, plan)? {
+                let taking = mark.until(session, began);
+                let engine = &mut self.engine;
+                let (report, opened) =
+                    engine.infer(session, plan, side, Some(material), progress)?;
+                return Ok((report.with_prepared(offline, taking), opened));
+            }
+        }
+        let control = session.lane(0)?;
+        control.send_msg(&Request::Infer)?;
+        control.flush()?;
+        self.engine.infer(session, plan, side, None, progress)
     }
 
     /// Refuses an input that the network does not take, before the server hears of it.
@@ -223,7 +328,7 @@ fn ranking(logits: &[i64], k: usize) -> Vec<u32> {
     order.into_iter().take(k).map(|(_, index)| index).collect()
 }
 
-fn agree(session: &mut Session, options: &ClientOptions) -> Result<Plan, RunError> {
+fn agree(session: &mut Session, options: &ClientOptions) -> Result<(Plan, [u8; 16]), RunError> {
     let control = session.lane(0)?;
     control.set_phase("handshake");
     control.send_msg(&Hello {
@@ -234,7 +339,7 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<Plan, RunErro
         garbler: options.garbler,
         insecure_verify: options.insecure_verify,
     })?;
-    let (graph, granted, hash) = match control.recv_msg(MAX_OFFER)? {
+    let (model, graph, granted, hash) = match control.recv_msg(MAX_OFFER)? {
         Offer::Refused(reason) => {
             return Err(RunError::Incompatible(format!(
                 "the server refused: {}",
@@ -242,11 +347,11 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<Plan, RunErro
             )));
         }
         Offer::Plan {
-            model_id: _,
+            model_id,
             graph,
             options,
             plan_hash,
-        } => (graph, options, plan_hash),
+        } => (model_id, graph, options, plan_hash),
     };
     let as_wished = granted.reveal == options.reveal
         && granted.garbler == options.garbler
@@ -276,7 +381,7 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<Plan, RunErro
     let control = session.lane(0)?;
     control.send_msg(&Reply::Accept)?;
     control.flush()?;
-    Ok(plan)
+    Ok((plan, model))
 }
 
 /// Tells the server why there will be no session; the client's own error matters more.

@@ -18,7 +18,9 @@ use crate::seat::{self, AnySeat};
 /// A party's state over a session.
 pub(crate) struct Engine {
     seats: Vec<AnySeat>,
+    /// Set up before the first material is made: stored material needs none.
     correlated: Option<Correlated>,
+    is_server: bool,
     programs: Programs,
     inferences: u64,
     setup: Phase,
@@ -40,14 +42,11 @@ impl Engine {
                 seat::set_up(session, garbles, is_server)?
             }
         };
-        let correlated = backend
-            .shares()
-            .then(|| Correlated::set_up(session.lane(0)?, is_server))
-            .transpose()?;
         session.lane(0)?.set_phase("inference");
         Ok(Self {
             seats,
-            correlated,
+            correlated: None,
+            is_server,
             programs: Programs::default(),
             inferences: 0,
             setup: Mark::default().until(session, began),
@@ -61,9 +60,19 @@ impl Engine {
         plan: &Plan,
         owner: Owner<'_>,
     ) -> Result<(Material, Phase), RunError> {
+        if !plan.options.backend.shares() {
+            return Err(RunError::Contradiction(
+                "material for a plan that needs none",
+            ));
+        }
+        let (mark, began) = (Mark::of(session), Instant::now());
+        if self.correlated.is_none() {
+            self.correlated = Some(Correlated::set_up(session.lane(0)?, self.is_server)?);
+            self.setup = self.setup.and(mark.until(session, began));
+        }
         let (mark, began) = (Mark::of(session), Instant::now());
         let correlated = self.correlated.as_mut().ok_or(RunError::Contradiction(
-            "material for a plan that needs none",
+            "a session without correlated transfers",
         ))?;
         let channel = session.lane(0)?;
         channel.set_phase("offline");
@@ -133,13 +142,13 @@ impl Engine {
 
 /// Counters of a session at some time.
 #[derive(Default)]
-struct Mark {
+pub(crate) struct Mark {
     bytes: u64,
     flights: u64,
 }
 
 impl Mark {
-    fn of(session: &Session) -> Self {
+    pub(crate) fn of(session: &Session) -> Self {
         let stats = session.stats();
         let total = stats.total();
         Self {
@@ -148,7 +157,7 @@ impl Mark {
         }
     }
 
-    fn until(&self, session: &Session, began: Instant) -> Phase {
+    pub(crate) fn until(&self, session: &Session, began: Instant) -> Phase {
         let now = Self::of(session);
         Phase {
             seconds: began.elapsed().as_secs_f64(),

@@ -70,6 +70,13 @@ pub enum Reply {
 pub enum Request {
     /// Follow the plan once more.
     Infer,
+    /// Compare what both hold of prepared material ([`crate::store::msgs`]).
+    Settle,
+    /// Make and store material for one more inference.
+    Prepare,
+    /// Follow the plan once more, with material that both have; where nothing is left that both
+    /// can use, nothing happens.
+    InferPrepared,
     /// Evaluate this input in the clear (only where both sides allow insecure verification).
     InsecureVerify(Vec<i64>),
     /// The session ends.

@@ -8,6 +8,8 @@
 //! With linear layers on shares (`ot`, `gc+ot`) the client is first the sender of silent OT, the server garbles, and each
 //! inference has two parts: material that needs no input, then the inference proper.
 //!
+//! Material that needs no input may be prepared in one session and used in another: [`store`].
+//!
 //! [`serve`] and [`Client::infer`] are the two programs; both follow the same
 //! [`privet_plan::Plan`], step by step, through one executor that is generic over the seat.
 
@@ -19,6 +21,7 @@ mod engine;
 pub mod error;
 mod exec;
 pub mod handshake;
+mod prepared;
 pub mod report;
 mod seat;
 pub mod server;
@@ -27,5 +30,6 @@ pub mod store;
 pub use client::{Answer, Client, ClientOptions};
 pub use error::RunError;
 pub use exec::shares::material::Material;
+pub use prepared::Made;
 pub use report::{LayerReport, Phase, Progress, Report, Silent};
 pub use server::{Served, ServerOptions, serve};

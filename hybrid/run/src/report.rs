@@ -80,9 +80,11 @@ pub struct Report {
     pub bytes: u64,
     /// Seconds of this inference, material included.
     pub seconds: f64,
-    /// The part that needs no input: making material in this session. Nothing where it was prepared
-    /// before, or where the backend has none.
+    /// The part that needs no input: making material, in this session or an earlier one. Nothing
+    /// where the backend has none.
     pub offline: Phase,
+    /// The material was prepared in an earlier session: `offline` is what that took then.
+    pub prepared: bool,
     /// The part that waits for the input.
     pub online: Phase,
     /// Bytes of the session's set-up (handshake, base OT), shared by all its inputs.
@@ -108,11 +110,23 @@ impl Report {
             bytes: total.bytes,
             seconds: total.seconds,
             offline,
+            prepared: false,
             online,
             setup_bytes: setup.bytes,
             setup_seconds: setup.seconds,
             assumptions: assumptions(plan.options.backend),
         }
+    }
+
+    /// The report of an inference whose material was prepared earlier and taken out of the store
+    /// online.
+    pub(crate) fn with_prepared(mut self, offline: Phase, taking: Phase) -> Self {
+        self.offline = offline;
+        self.online = taking.and(self.online);
+        self.prepared = true;
+        let total = self.offline.and(self.online);
+        (self.bytes, self.seconds) = (total.bytes, total.seconds);
+        self
     }
 
     /// The weakest computational claim.

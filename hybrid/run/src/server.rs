@@ -1,18 +1,22 @@
 //! The server: offers a plan, follows it as often as the client asks.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use privet_model::quant::ir::Model;
 use privet_net::Session;
 use privet_plan::{Backend, Caps, Choice, LinkModel, Party, Plan, PlanOptions, Rates, Reveal};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Mark};
 use crate::error::RunError;
 use crate::exec::shares::Side;
+use crate::exec::shares::material::Owner;
 use crate::handshake::{
     ClearAnswer, Hello, MAX_CONTROL, MAX_INPUTS, Offer, PROTOCOL, Reply, Request, sanitise,
 };
+use crate::prepared::{Shelf, Taken};
 use crate::report::{Progress, Report};
+use crate::store::{Store, drive};
 
 /// What the server grants.
 #[derive(Debug, Clone)]
@@ -30,6 +34,8 @@ pub struct ServerOptions {
     pub client_may_garble: bool,
     /// What a plan may cost; seconds are not looked at.
     pub caps: Caps,
+    /// Where prepared material is kept for clients that ask for it.
+    pub store: Option<Arc<Store>>,
 }
 
 impl Default for ServerOptions {
@@ -41,6 +47,7 @@ impl Default for ServerOptions {
             insecure_verify: false,
             client_may_garble: false,
             caps: Caps::default(),
+            store: None,
         }
     }
 }
@@ -59,6 +66,8 @@ pub struct Offered {
 pub struct Served {
     /// Reports of the inferences, in order.
     pub reports: Vec<Report>,
+    /// Inferences that were prepared for later.
+    pub prepared: u64,
 }
 
 /// Serves one session to its end.
@@ -73,8 +82,12 @@ pub fn serve(
 ) -> Result<Served, RunError> {
     let outcome = run(&mut session, models, options, progress);
     if let Err(error) = &outcome
-        // A refusal has been told already, and an abort could overtake it.
-        && !matches!(error, RunError::Net(_) | RunError::Incompatible(_))
+        // A refusal has been told already, and an abort could overtake it. What is wrong with the
+        // store names files of this machine.
+        && !matches!(
+            error,
+            RunError::Net(_) | RunError::Incompatible(_) | RunError::Store(_)
+        )
     {
         session.abort(&sanitise(&error.to_string()));
     }
@@ -88,52 +101,130 @@ fn run(
     progress: &mut dyn Progress,
 ) -> Result<Served, RunError> {
     let started = Instant::now();
-    let (plan, model, verify) = agree(session, models, options)?;
-    let mut engine = Engine::set_up(session, &plan, true, started)?;
-    let mut served = Served::default();
-    let mut inferences = 0;
+    let (plan, offered, verify) = agree(session, models, options)?;
+    let engine = Engine::set_up(session, &plan, true, started)?;
+    let store = options.store.as_ref();
+    let shelf = Shelf::new(store, session, Party::Server, offered.id, &plan);
     // A request carries at most one input, ten bytes an integer.
     let elements: usize = plan.buffers.first().map_or(0, |b| b.elements);
     let largest = MAX_CONTROL.max(if verify { 64 + 10 * elements } else { 0 });
+    let mut serving = Serving {
+        session,
+        engine,
+        plan: &plan,
+        model: &offered.model,
+        shelf,
+        served: Served::default(),
+        inferences: 0,
+    };
     loop {
-        match session.lane(0)?.recv_msg(largest)? {
-            Request::Done => return Ok(served),
-            Request::Infer => {
-                if inferences >= MAX_INPUTS {
-                    return Err(RunError::PeerMisbehaved(format!(
-                        "it asked for more than {MAX_INPUTS} inputs"
-                    )));
-                }
-                inferences += 1;
-                let side = Side::Server(model);
-                let (report, _) = engine.infer(session, &plan, side, None, progress)?;
-                served.reports.push(report);
-            }
+        match serving.session.lane(0)?.recv_msg(largest)? {
+            Request::Done => return Ok(serving.served),
+            Request::Infer => serving.infer(progress)?,
+            Request::Settle => serving.settle()?,
+            Request::Prepare => serving.prepare()?,
+            Request::InferPrepared => serving.infer_prepared(progress)?,
             Request::InsecureVerify(values) => {
                 if !verify {
                     return Err(RunError::PeerMisbehaved(
                         "it asked for a clear result that was not agreed on".to_owned(),
                     ));
                 }
-                let clear = model
-                    .evaluate(&values)
-                    .map_err(|e| RunError::Input(e.to_string()))?;
-                let control = session.lane(0)?;
-                control.send_msg(&ClearAnswer {
-                    label: u32::try_from(clear.label).unwrap_or(u32::MAX),
-                    logits: clear.logits,
-                })?;
-                control.flush()?;
+                serving.evaluate(&values)?;
             }
         }
     }
+}
+
+/// An agreed session.
+struct Serving<'s> {
+    session: &'s mut Session,
+    engine: Engine,
+    plan: &'s Plan,
+    model: &'s Model,
+    shelf: Option<Shelf>,
+    served: Served,
+    /// Inferences and preparations so far.
+    inferences: u64,
+}
+
+impl Serving<'_> {
+    fn count(&mut self) -> Result<(), RunError> {
+        if self.inferences >= MAX_INPUTS {
+            return Err(RunError::PeerMisbehaved(format!(
+                "it asked for more than {MAX_INPUTS} inputs"
+            )));
+        }
+        self.inferences += 1;
+        Ok(())
+    }
+
+    fn infer(&mut self, progress: &mut dyn Progress) -> Result<(), RunError> {
+        self.count()?;
+        let side = Side::Server(self.model);
+        let (report, _) = self
+            .engine
+            .infer(self.session, self.plan, side, None, progress)?;
+        self.served.reports.push(report);
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), RunError> {
+        match &mut self.shelf {
+            Some(shelf) => shelf.settle_server(self.session),
+            None => drive::decline(self.session.lane(0)?),
+        }
+    }
+
+    fn prepare(&mut self) -> Result<(), RunError> {
+        self.count()?;
+        let shelf = self.shelf.as_ref().ok_or_else(no_store)?;
+        let owner = Owner::Server(self.model);
+        shelf.prepare(self.session, &mut self.engine, self.plan, owner)?;
+        self.served.prepared += 1;
+        Ok(())
+    }
+
+    fn infer_prepared(&mut self, progress: &mut dyn Progress) -> Result<(), RunError> {
+        self.count()?;
+        let shelf = self.shelf.as_ref().ok_or_else(no_store)?;
+        let (mark, began) = (Mark::of(self.session), Instant::now());
+        let Some(Taken { material, offline }) = shelf.take(self.session, self.plan)? else {
+            return Ok(());
+        };
+        let taking = mark.until(self.session, began);
+        let side = Side::Server(self.model);
+        let (report, _) =
+            self.engine
+                .infer(self.session, self.plan, side, Some(material), progress)?;
+        let report = report.with_prepared(offline, taking);
+        self.served.reports.push(report);
+        Ok(())
+    }
+
+    fn evaluate(&mut self, values: &[i64]) -> Result<(), RunError> {
+        let clear = self
+            .model
+            .evaluate(values)
+            .map_err(|e| RunError::Input(e.to_string()))?;
+        let control = self.session.lane(0)?;
+        control.send_msg(&ClearAnswer {
+            label: u32::try_from(clear.label).unwrap_or(u32::MAX),
+            logits: clear.logits,
+        })?;
+        Ok(control.flush()?)
+    }
+}
+
+fn no_store() -> RunError {
+    RunError::PeerMisbehaved("it asked for prepared material where none is kept".to_owned())
 }
 
 fn agree<'m>(
     session: &mut Session,
     models: &'m [Offered],
     options: &ServerOptions,
-) -> Result<(Plan, &'m Model, bool), RunError> {
+) -> Result<(Plan, &'m Offered, bool), RunError> {
     let control = session.lane(0)?;
     control.set_phase("handshake");
     let hello: Hello = control.recv_msg(MAX_CONTROL)?;
@@ -158,7 +249,7 @@ fn agree<'m>(
         plan_hash: plan.hash,
     })?;
     match control.recv_msg(MAX_CONTROL)? {
-        Reply::Accept => Ok((plan, &offered.model, hello.insecure_verify)),
+        Reply::Accept => Ok((plan, offered, hello.insecure_verify)),
         Reply::Refuse(reason) => Err(RunError::Incompatible(format!(
             "the client refused the plan: {}",
             sanitise(&reason)

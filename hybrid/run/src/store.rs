@@ -73,7 +73,7 @@ pub struct Store {
     files: Box<dyn Files>,
     key: StoreKey,
     /// Most bytes of sealed material.
-    limit: u64,
+    limit: AtomicU64,
     /// Bytes of sealed material that are there.
     bytes: AtomicU64,
     /// Every change of a shelf's state or of an entry's name happens under it.
@@ -103,6 +103,12 @@ pub struct Pending {
 pub struct Burnt {
     id: EntryId,
     payload: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store in {}", self.root.display())
+    }
 }
 
 impl Burnt {
@@ -150,11 +156,13 @@ impl Store {
         &self.root
     }
 
-    /// The same store with another limit on its sealed bytes.
-    #[must_use]
-    pub fn with_limit(mut self, bytes: u64) -> Self {
-        self.limit = bytes;
-        self
+    /// Another limit on the sealed bytes than [`DEFAULT_LIMIT`].
+    pub fn set_limit(&self, bytes: u64) {
+        self.limit.store(bytes, Ordering::Release);
+    }
+
+    fn limit(&self) -> u64 {
+        self.limit.load(Ordering::Acquire)
     }
 
     /// Bytes of sealed material.

@@ -39,7 +39,7 @@ impl Wire for Channel {
     }
 }
 
-/// The client settles its shelf with the server's.
+/// The client settles its shelf with the server's; `None` when the server keeps nothing for it.
 ///
 /// # Errors
 /// The connection's and the store's.
@@ -48,11 +48,22 @@ pub fn settle_client(
     store: &Store,
     key: &ShelfKey,
     about: &About,
-) -> Result<Settled, RunError> {
+) -> Result<Option<Settled>, RunError> {
     let ours = store.holdings(key)?;
     wire.send(&ours)?;
-    let theirs: Holdings = wire.recv()?;
-    Ok(store.settle(key, about, Some(ours), &theirs)?.0)
+    let Some(theirs) = wire.recv::<Option<Holdings>>()? else {
+        return Ok(None);
+    };
+    Ok(Some(store.settle(key, about, Some(ours), &theirs)?.0))
+}
+
+/// A server that keeps no material answers a client that would settle.
+///
+/// # Errors
+/// The connection's.
+pub fn decline(wire: &mut impl Wire) -> Result<(), RunError> {
+    let _theirs: Holdings = wire.recv()?;
+    wire.send(&None::<Holdings>)
 }
 
 /// The server settles its shelf with the client's.
@@ -67,7 +78,7 @@ pub fn settle_server(
 ) -> Result<Settled, RunError> {
     let theirs: Holdings = wire.recv()?;
     let (settled, ours) = store.settle(key, about, None, &theirs)?;
-    wire.send(&ours)?;
+    wire.send(&Some(ours))?;
     Ok(settled)
 }
 

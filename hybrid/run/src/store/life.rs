@@ -37,7 +37,7 @@ impl Store {
                 what: format!("{entries} entries for this model and peer"),
             });
         }
-        if self.bytes() >= self.limit {
+        if self.bytes() >= self.limit() {
             return Err(StoreError::Full {
                 what: format!("{} bytes of material", self.bytes()),
             });
@@ -65,7 +65,7 @@ impl Store {
     ) -> Result<Pending, StoreError> {
         let id = slot.id;
         let size = payload.len() as u64;
-        if size > MAX_PAYLOAD || self.bytes().saturating_add(size) > self.limit {
+        if size > MAX_PAYLOAD || self.bytes().saturating_add(size) > self.limit() {
             return Err(StoreError::Full {
                 what: format!("{} bytes of material and {size} more", self.bytes()),
             });

@@ -2,7 +2,8 @@
 //!
 //! | client | | server |
 //! |---|---|---|
-//! | [`Holdings`] | ⇄ | [`Holdings`] |
+//! | [`Holdings`] | → | |
+//! | | ← | [`Holdings`], or none where the server keeps nothing |
 //! | [`Prepare`], once per entry | → | |
 //! | | ← | [`Granted`] |
 //! | *the material is made* | | *the material is made* |

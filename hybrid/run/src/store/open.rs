@@ -47,7 +47,7 @@ impl Store {
             root: root.to_owned(),
             files,
             key,
-            limit: DEFAULT_LIMIT,
+            limit: AtomicU64::new(DEFAULT_LIMIT),
             bytes: AtomicU64::new(0),
             gate: Mutex::new(()),
             warnings: Mutex::new(Vec::new()),

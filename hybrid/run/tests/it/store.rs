@@ -5,4 +5,5 @@ mod damage;
 mod hostile;
 mod ledger;
 mod processes;
+mod sessions;
 mod sim;

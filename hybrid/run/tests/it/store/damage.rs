@@ -308,7 +308,8 @@ fn threads_never_get_the_same_entry() {
 #[test]
 fn a_store_has_a_bound() {
     let pair = Pair::new(10);
-    let store = open(&pair.server).unwrap().with_limit(4900);
+    let store = open(&pair.server).unwrap();
+    store.set_limit(4900);
     let settled = shelf(&store);
     put(&store, &settled, vec![0; 3000]);
     let slot = store.reserve(&settled, None).unwrap();

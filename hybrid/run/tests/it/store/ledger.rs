@@ -160,7 +160,7 @@ pub(crate) fn client(
 ) -> Result<Settled, RunError> {
     let (key, about) = (key(Party::Client), about());
     wire.send(&Ask::Settle)?;
-    let settled = drive::settle_client(wire, store, &key, &about)?;
+    let settled = drive::settle_client(wire, store, &key, &about)?.expect("a store");
     while store.ready_count(&settled)? < script.fill_to {
         wire.send(&Ask::Prepare)?;
         let slot = drive::ask(wire, store, &settled)?;
