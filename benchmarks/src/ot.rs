@@ -9,7 +9,7 @@ use privet_net::{Allow, Channel, Identity, Listener};
 use privet_ot::cot::{self, Field};
 use privet_ot::ole::drive::{OleReceiver, OleSender};
 use privet_ot::one_of_many::drive::{ManyReceiver, ManySender};
-use privet_ot::rcot::{RcotReceiver, RcotSender};
+use privet_ot::rcot::{ROUND, RcotReceiver, RcotSender};
 use privet_ot::silent::{self, Parameters};
 use privet_ot::triples::drive::TripleMaker;
 use privet_ot::tweaks::{Domain, Hasher};
@@ -305,17 +305,13 @@ fn both(
     ch: &mut Channel,
     n: usize,
 ) -> Result<(), privet_ot::Error> {
-    let chunk = sender.chunk();
-    let mut blocks = vec![Block::ZERO; chunk];
-    let mut left = n;
-    while left > 0 {
-        let (now, _) = blocks.split_at_mut(left.min(chunk));
-        sender.random_keys(ch, now)?;
-        receiver.random_macs(ch, now)?;
-        left -= now.len();
-        std::hint::black_box(&blocks);
+    let round = ROUND * sender.chunk();
+    for from in (0..n).step_by(round) {
+        let now = round.min(n - from);
+        keys(sender, None, ch, now)?;
+        macs(receiver, None, ch, now)?;
     }
-    Ok(ch.flush()?)
+    Ok(())
 }
 
 fn silent_rows(table: &mut Table, options: &Options, set: Parameters) -> Result<(), BenchError> {

@@ -9,6 +9,10 @@ use privet_prim::{Block, Prg};
 use crate::cot;
 use crate::error::Error;
 
+/// Chunks of one direction before the other has its turn, where both are made on one thread: a direction works on a secret that fills
+/// the second-level cache, and each change of direction fetches it anew. Part of the protocol: both parties take turns alike.
+pub const ROUND: usize = 16;
+
 /// Sender of correlated OTs: knows Δ, gets keys `K`.
 pub trait CotSender {
     /// Δ, with colour bit 1.

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::Triples;
 use crate::error::Error;
 use crate::ole::{receiver_strings, sender_pairs};
-use crate::rcot::{RcotReceiver, RcotSender};
+use crate::rcot::{ROUND, RcotReceiver, RcotSender};
 use crate::tweaks::{Domain, Hasher};
 
 /// Gives out one party's shares of triples.
@@ -51,6 +51,46 @@ impl<S: RcotSender, R: RcotReceiver> Maker<S, R> {
     }
 }
 
+impl<S: RcotSender, R: RcotReceiver> Maker<S, R> {
+    /// `n` transfers of this party's sending direction, hashed and packed chunk by chunk.
+    fn send<const W: usize>(
+        &mut self,
+        ch: &mut Channel,
+        n: usize,
+        zero: &mut [Vec<u64>; W],
+        difference: &mut [Vec<u64>; W],
+    ) -> Result<(), Error> {
+        let (delta, chunk) = (self.sender.delta(), self.sender.chunk());
+        let mut blocks = Zeroizing::new(vec![Block::ZERO; 2 * chunk.min(n)]);
+        let (keys, ones) = blocks.split_at_mut(chunk.min(n));
+        for from in (0..n).step_by(chunk) {
+            let now = chunk.min(n - from);
+            let ((keys, _), (ones, _)) = (keys.split_at_mut(now), ones.split_at_mut(now));
+            self.sender.random_keys(ch, keys)?;
+            sender_pairs(&mut self.sent, delta, keys, ones, zero, difference)?;
+        }
+        Ok(())
+    }
+
+    /// The same for the direction in which it receives.
+    fn receive<const W: usize>(
+        &mut self,
+        ch: &mut Channel,
+        n: usize,
+        choice: &mut Vec<u64>,
+        chosen: &mut [Vec<u64>; W],
+    ) -> Result<(), Error> {
+        let chunk = self.receiver.chunk();
+        let mut macs = Zeroizing::new(vec![Block::ZERO; chunk.min(n)]);
+        for from in (0..n).step_by(chunk) {
+            let (macs, _) = macs.split_at_mut(chunk.min(n - from));
+            self.receiver.random_macs(ch, macs)?;
+            receiver_strings(&mut self.received, macs, choice, chosen)?;
+        }
+        Ok(())
+    }
+}
+
 impl<S: RcotSender, R: RcotReceiver> TripleMaker for Maker<S, R> {
     fn triples<const W: usize>(
         &mut self,
@@ -58,34 +98,19 @@ impl<S: RcotSender, R: RcotReceiver> TripleMaker for Maker<S, R> {
         words: usize,
     ) -> Result<Triples<W>, Error> {
         const { assert!(W > 0 && W <= 64, "bits of one hash") };
-        let delta = self.sender.delta();
-        let chunk = self.sender.chunk();
-        let mut blocks = Zeroizing::new(vec![Block::ZERO; 3 * chunk]);
         let empty = || std::array::from_fn(|_| Vec::with_capacity(words));
         let (mut zero, mut difference, mut chosen) = (empty(), empty(), empty());
         let mut choice = Vec::with_capacity(words);
         let mut left = 64 * words;
         while left > 0 {
-            let n = left.min(chunk);
-            let (keys, rest) = blocks.split_at_mut(n);
-            let (ones, rest) = rest.split_at_mut(n);
-            let (macs, _) = rest.split_at_mut(n);
+            let n = left.min(ROUND * self.sender.chunk());
             if S::SPEAKS {
-                self.sender.random_keys(ch, keys)?;
-                self.receiver.random_macs(ch, macs)?;
+                self.send(ch, n, &mut zero, &mut difference)?;
+                self.receive(ch, n, &mut choice, &mut chosen)?;
             } else {
-                self.receiver.random_macs(ch, macs)?;
-                self.sender.random_keys(ch, keys)?;
+                self.receive(ch, n, &mut choice, &mut chosen)?;
+                self.send(ch, n, &mut zero, &mut difference)?;
             }
-            sender_pairs(
-                &mut self.sent,
-                delta,
-                keys,
-                ones,
-                &mut zero,
-                &mut difference,
-            )?;
-            receiver_strings(&mut self.received, macs, &mut choice, &mut chosen)?;
             left -= n;
         }
         Ok(Triples::join(&zero, difference, choice, chosen))
