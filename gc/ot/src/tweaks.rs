@@ -121,20 +121,20 @@ impl Hasher {
             });
         }
         let first = self.reserve(keys.len())?;
-        for (one, key) in ones.iter_mut().zip(keys.iter()) {
-            *one = *key ^ delta;
-        }
-        self.apply(first, keys)?;
-        self.apply(first, ones)
+        let done = self.tccr.hash_pairs(first, delta, keys, ones);
+        done.map_err(|_| Self::out_of_range(keys.len()))
     }
 
     fn apply(&self, first: Tweak, blocks: &mut [Block]) -> Result<(), ApiMisuse> {
-        let got = blocks.len() as u64;
-        let range = ApiMisuse::TooMany {
+        let done = self.tccr.hash_in_place(first, blocks);
+        done.map_err(|_| Self::out_of_range(blocks.len()))
+    }
+
+    const fn out_of_range(got: usize) -> ApiMisuse {
+        ApiMisuse::TooMany {
             what: "hashed transfers",
             limit: MAX_INDEX,
-            got,
-        };
-        self.tccr.hash_in_place(first, blocks).map_err(|_| range)
+            got: got as u64,
+        }
     }
 }

@@ -28,6 +28,9 @@ pub struct Kernels {
     pub(crate) rounds: Option<Rounds>,
     /// Session secret, first tweak, blocks: block `j` becomes `H(block, first + j)`.
     pub(crate) hash: fn(Block, u64, &mut [Block]),
+    /// Session secret, first tweak, Δ, blocks, as many others: block `j` becomes `H(block, first + j)`, the other one
+    /// `H(block ⊕ Δ, first + j)`. One key schedule serves both.
+    pub(crate) hash_pairs: fn(Block, u64, Block, &mut [Block], &mut [Block]),
     /// 128 rows of `⌈out.len() / 8⌉` bytes each.
     pub(crate) transpose: fn(&[&[u8]; 128], &mut [Block]),
     /// Batch, Δ, steps, tables.

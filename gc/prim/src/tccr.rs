@@ -78,6 +78,28 @@ impl Tccr {
         Ok(())
     }
 
+    /// Replaces block `j` of `zeros` by `H(block, first + j)` and fills `ones` with `H(block ⊕ Δ, first + j)`.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the slices differ in length, [`Error::TweakRange`] if `first + zeros.len()` runs past 2^64.
+    pub fn hash_pairs(
+        &self,
+        first: Tweak,
+        delta: Block,
+        zeros: &mut [Block],
+        ones: &mut [Block],
+    ) -> Result<(), Error> {
+        Error::check("blocks of hash output", zeros.len(), ones.len())?;
+        if first.0.checked_add(zeros.len() as u64).is_none() {
+            return Err(Error::TweakRange {
+                base: first.0,
+                count: zeros.len() as u128,
+            });
+        }
+        (self.kernels.hash_pairs)(self.session, first.0, delta, zeros, ones);
+        Ok(())
+    }
+
     /// Writes `H(input[j], first + j)` to `out[j]`.
     ///
     /// # Errors
@@ -163,6 +185,37 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn pairs_are_two_hashes_under_one_tweak() {
+        let (session, delta) = (Block::random(), Block::random());
+        let portable = Tccr::with_kernels(available()[0], session);
+        for kernels in available() {
+            let tccr = Tccr::with_kernels(kernels, session);
+            for n in (0..40).chain([257]) {
+                let input: Vec<Block> = (0..n).map(|_| Block::random()).collect();
+                let (mut zeros, mut ones) = (input.clone(), vec![Block::ONES; n]);
+                let first = u64::from(u32::MAX) - 3;
+                tccr.hash_pairs(Tweak(first), delta, &mut zeros, &mut ones)
+                    .unwrap();
+                for (j, x) in input.iter().enumerate() {
+                    let tweak = Tweak(first + j as u64);
+                    assert_eq!(zeros[j], portable.hash(*x, tweak), "{}", kernels.name());
+                    assert_eq!(ones[j], portable.hash(*x ^ delta, tweak));
+                }
+            }
+            let one = || [Block::ZERO];
+            assert!(
+                tccr.hash_pairs(Tweak(0), delta, &mut one(), &mut [])
+                    .is_err()
+            );
+            let last = Tweak(u64::MAX);
+            assert!(
+                tccr.hash_pairs(last, delta, &mut one(), &mut one())
+                    .is_err()
+            );
         }
     }
 

@@ -11,6 +11,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     name: "portable",
     rounds: None,
     hash: hash_many,
+    hash_pairs,
     transpose,
     garble: halfgates::garble,
     evaluate: halfgates::evaluate,
@@ -28,6 +29,13 @@ fn hash(session: Block, index: u64, x: Block) -> Block {
 fn hash_many(session: Block, first: u64, blocks: &mut [Block]) {
     for (block, index) in blocks.iter_mut().zip(first..=u64::MAX) {
         *block = hash(session, index, *block);
+    }
+}
+
+fn hash_pairs(session: Block, first: u64, delta: Block, zeros: &mut [Block], ones: &mut [Block]) {
+    for ((zero, one), index) in zeros.iter_mut().zip(ones).zip(first..=u64::MAX) {
+        *one = hash(session, index, *zero ^ delta);
+        *zero = hash(session, index, *zero);
     }
 }
 

@@ -45,6 +45,7 @@ macro_rules! kernels {
                     counter,
                 }),
                 hash: hash_many,
+                hash_pairs,
                 transpose: super::transpose::transpose,
                 garble,
                 evaluate,
@@ -70,6 +71,17 @@ macro_rules! kernels {
         fn hash_many(session: Block, first: u64, blocks: &mut [Block]) {
             // SAFETY: as above.
             unsafe { hash_vectors(session, first, blocks) }
+        }
+
+        fn hash_pairs(
+            session: Block,
+            first: u64,
+            delta: Block,
+            zeros: &mut [Block],
+            ones: &mut [Block],
+        ) {
+            // SAFETY: as above.
+            unsafe { hash_pair_vectors(session, first, delta, zeros, ones) }
         }
 
         unsafe fn garble(run: &mut Run<'_>, delta: Block, steps: &[Step], tables: &mut [u8]) {
@@ -275,6 +287,28 @@ macro_rules! kernels {
                 let x = each(|p| sigma(x[p]));
                 let [y] = keyed(keys.words(first, group * LANES), &x, [zero()]);
                 store_some(&y, chunk);
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        fn hash_pair_vectors(
+            session: Block,
+            first: u64,
+            delta: Block,
+            zeros: &mut [Block],
+            ones: &mut [Block],
+        ) {
+            let keys = Keys::new(session, 1);
+            let offset = sigma(splat(delta));
+            let groups = zeros.chunks_mut(LANES).zip(ones.chunks_mut(LANES));
+            for (group, (zeros, ones)) in groups.enumerate() {
+                let x = load_some::<4>(zeros);
+                let x = each(|p| sigma(x[p]));
+                let words = keys.words(first, group * LANES);
+                let [zero, one] = keyed(words, &x, [zero(), offset]);
+                store_some(&zero, zeros);
+                // The feed-forward of the second is x ⊕ σ(Δ).
+                store_some(&each(|p| xor(one[p], offset)), ones);
             }
         }
 
