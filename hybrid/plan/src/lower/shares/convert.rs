@@ -84,12 +84,17 @@ impl Lowering<'_> {
         if wants.width(act.result).is_none() || wants.wants_bits(act.result) {
             return Ok(false);
         }
-        let ring_bits = self.tensor(&node.name, input)?.ring.bits();
-        let own = self.tensor(&node.name, act.result)?.ring.bits();
+        let given = self.tensor(&node.name, input)?.ring.bits();
+        let first = self.tensor(&node.name, node.output)?.ring.bits();
         let out_bits = self.width(&node.name, act.result)?;
-        // The netlist extends what is left of the operand: it must be the result's value already.
-        let fits = act.shift < ring_bits && ring_bits - act.shift <= own;
-        if !fits && (act.relu || act.shift >= ring_bits || out_bits != own) {
+        // A truncation that comes first reads its result in its own ring: what lies above does not
+        // count, and is cut off before. Behind a ReLU nothing may lie above.
+        let ring_bits = if matches!(node.op, Op::Relu) {
+            given
+        } else {
+            given.min(act.shift.saturating_add(first))
+        };
+        if act.shift >= ring_bits {
             return Ok(false);
         }
         let out = self.new_words(self.elements(&node.name, act.result)?, out_bits)?;
@@ -142,7 +147,12 @@ impl Lowering<'_> {
         let both = self.shares.wants.only_reader(node.output).and_then(|next| {
             let reader = self.graph.nodes.get(next)?;
             let (more_relu, more_shift) = one(reader)?;
-            (relu != more_relu).then_some(Activation {
+            let bits = |id: TensorId| {
+                let tensor = self.graph.tensors.get(id.0 as usize);
+                tensor.map_or(0, |t| t.ring.bits())
+            };
+            let fits = !relu || bits(node.output) <= more_shift.saturating_add(bits(reader.output));
+            (relu != more_relu && fits).then_some(Activation {
                 result: reader.output,
                 relu: true,
                 shift: shift + more_shift,

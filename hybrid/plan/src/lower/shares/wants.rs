@@ -56,9 +56,15 @@ impl Wants {
                         self.ask_bits(*id);
                     }
                 }
-                Op::Trunc { .. }
-                | Op::Relu
-                | Op::Clip { .. }
+                // Both work on shares where the result is wanted as shares.
+                Op::Trunc { .. } | Op::Relu => {
+                    if self.width(out).is_some() && !self.wants_bits(out) {
+                        self.ask_words(*id, width(*id));
+                    } else {
+                        self.ask_bits(*id);
+                    }
+                }
+                Op::Clip { .. }
                 | Op::Table(_)
                 | Op::MaxPool(_)
                 | Op::AvgPool { .. }
