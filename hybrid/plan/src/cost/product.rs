@@ -9,7 +9,7 @@ use super::{LinkModel, Rates, StepCost};
 const BATCH: u64 = 1 << 18;
 
 /// Seconds of making, sending and reading one masked product of one bit, for both parties together.
-const FIELD_SECONDS: f64 = 4e-9;
+const FIELD_SECONDS: f64 = 8e-9;
 
 /// Whose numbers choose, bit by bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
