@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use super::msgs::{Granted, Holdings, MAX_MESSAGE, Prepare, Proposal, Stored, Verdict};
+use super::msgs::{Granted, Holdings, MAX_MESSAGE, Opened, Prepare, Proposal, Stored, Verdict};
 use super::{About, Burnt, Settled, ShelfKey, Slot, Store, StoreError};
 use crate::error::RunError;
 use crate::handshake::sanitise;
@@ -161,7 +161,7 @@ pub fn keep(
 
 /// The client takes the next entry that both can use; `None` when there is none left.
 ///
-/// Its own half is burnt before it proposes the entry: one that cannot be read is passed over.
+/// Both burn their halves at the same time; what either cannot read is passed over.
 ///
 /// # Errors
 /// The connection's and the store's.
@@ -171,20 +171,24 @@ pub fn take(
     settled: &Settled,
 ) -> Result<Option<Burnt>, RunError> {
     while let Some(entry) = store.first_ready(settled)? {
+        wire.send(&Proposal::Use(entry))?;
         let burnt = match store.burn(settled, &entry) {
-            Ok(burnt) => burnt,
-            Err(StoreError::Gone { .. }) => continue,
+            Ok(burnt) => Some(burnt),
+            Err(StoreError::Gone { .. }) => None,
             Err(error @ StoreError::Damaged { .. }) => {
                 store.warn(&error);
-                continue;
+                None
             }
             Err(error) => return Err(error.into()),
         };
-        wire.send(&Proposal::Use(entry))?;
-        match wire.recv()? {
-            Verdict::Agreed => return Ok(Some(burnt)),
-            Verdict::Burn { mark } if mark >= entry.counter => store.burn_to(settled, mark)?,
-            Verdict::Burn { .. } => {
+        match (wire.recv()?, burnt) {
+            (Verdict::Agreed, Some(burnt)) => {
+                wire.send(&Opened::Yes)?;
+                return Ok(Some(burnt));
+            }
+            (Verdict::Agreed, None) => wire.send(&Opened::No)?,
+            (Verdict::Burn { mark }, _) if mark >= entry.counter => store.burn_to(settled, mark)?,
+            (Verdict::Burn { .. }, _) => {
                 return Err(RunError::PeerMisbehaved(
                     "it refused an entry above its high-water mark".to_owned(),
                 ));
@@ -211,7 +215,10 @@ pub fn give(
         match store.burn(settled, &entry) {
             Ok(burnt) => {
                 wire.send(&Verdict::Agreed)?;
-                return Ok(Some(burnt));
+                match wire.recv()? {
+                    Opened::Yes => return Ok(Some(burnt)),
+                    Opened::No => continue,
+                }
             }
             Err(StoreError::Gone { .. }) => {}
             Err(error @ StoreError::Damaged { .. }) => store.warn(&error),

@@ -57,6 +57,12 @@ pub trait Files: Send + Sync {
     /// The machine's.
     fn erase(&self, path: &Path) -> io::Result<()>;
 
+    /// Gives up a file's content; its name stays. Nothing is synced.
+    ///
+    /// # Errors
+    /// The machine's.
+    fn empty(&self, path: &Path) -> io::Result<()>;
+
     /// Syncs the content of an existing file.
     ///
     /// # Errors
@@ -155,6 +161,10 @@ impl Files for Disk {
         let size = file.metadata()?.len();
         io::copy(&mut io::repeat(0).take(size), &mut file)?;
         file.sync_all()
+    }
+
+    fn empty(&self, path: &Path) -> io::Result<()> {
+        OpenOptions::new().write(true).open(path)?.set_len(0)
     }
 
     fn sync(&self, path: &Path) -> io::Result<()> {

@@ -12,6 +12,9 @@ use super::seal::{EntryKey, WRAPPED};
 use super::shelf::{ShelfState, read_small};
 use super::{Burnt, Pending, Settled, Slot, Store};
 
+/// Names of burnt entries that a shelf keeps.
+const MANY_BURNT: usize = 64;
+
 impl Store {
     /// Takes a number for a new entry: the next free one, or exactly `at`.
     ///
@@ -30,8 +33,7 @@ impl Store {
             });
         }
         let folder = settled.key.folder();
-        let dir = self.entries_dir(&folder, &settled.epoch.text());
-        let entries = self.names(&dir)?.len();
+        let entries = self.entry_count(&folder, &state)?;
         if entries >= MAX_ENTRIES {
             return Err(StoreError::Full {
                 what: format!("{entries} entries for this model and peer"),
@@ -197,12 +199,12 @@ impl Store {
             if counter <= state.mark || counter >= state.next {
                 return Err(StoreError::Gone { counter });
             }
-            state.mark = counter;
-            state.write(&*self.files, &self.shelf_dir(&folder))?;
             let ready = self.entry_path(&folder, id, Stage::Ready);
             match self.files.rename(&ready, &burnt) {
                 Ok(()) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    state.mark = counter;
+                    state.write(&*self.files, &self.shelf_dir(&folder))?;
                     self.erase_to(&folder, settled, counter)?;
                     return Err(StoreError::Gone { counter });
                 }
@@ -211,14 +213,18 @@ impl Store {
             self.files
                 .sync(&burnt)
                 .map_err(|e| StoreError::io(&burnt, e))?;
+            // From here on the name is the mark: see `ShelfState::read`.
             self.sync_dir(&self.entries_dir(&folder, &id.epoch.text()))?;
         }
         let payload = self.load(settled, id, entry.transcript, &burnt);
-        self.erase_key(&folder, id.epoch, counter)?;
+        self.overwrite_key(&folder, id.epoch, counter)?;
         self.discount(&burnt);
-        self.remove(&burnt)?;
+        self.files
+            .empty(&burnt)
+            .map_err(|e| StoreError::io(&burnt, e))?;
         let _gate = self.locked();
         self.erase_to(&folder, settled, counter)?;
+        self.tidy(settled)?;
         Ok(Burnt {
             id,
             payload: payload?,
@@ -266,9 +272,7 @@ impl Store {
                 continue;
             };
             if which(&state.key, &state.about) {
-                gone += self
-                    .names(&self.entries_dir(&folder, &state.epoch.text()))?
-                    .len();
+                gone += self.entry_count(&folder, &state)?;
                 self.erase_shelf(&folder)?;
             }
         }
@@ -338,6 +342,38 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(StoreError::io(&ready, error)),
         }
+    }
+
+    /// Entries that are not burnt.
+    fn entry_count(&self, folder: &str, state: &ShelfState) -> Result<usize, StoreError> {
+        let live = |name: &&String| match parse(name) {
+            Some((counter, Stage::New | Stage::Pending | Stage::Ready)) => counter > state.mark,
+            _ => false,
+        };
+        let names = self.names(&self.entries_dir(folder, &state.epoch.text()))?;
+        Ok(names.iter().filter(live).count())
+    }
+
+    /// Removes the names of entries that are burnt and loaded, once there are many, after the mark
+    /// that they stand for is written.
+    fn tidy(&self, settled: &Settled) -> Result<(), StoreError> {
+        let folder = settled.key.folder();
+        let dir = self.entries_dir(&folder, &settled.epoch.text());
+        let burnt = |name: &String| matches!(parse(name), Some((_, Stage::Burnt)));
+        let names: Vec<String> = self.names(&dir)?.into_iter().filter(burnt).collect();
+        if names.len() < MANY_BURNT {
+            return Ok(());
+        }
+        let state = self.state(settled)?;
+        state.write(&*self.files, &self.shelf_dir(&folder))?;
+        for name in names {
+            let path = dir.join(name);
+            let loaded = self.files.open(&path).is_ok_and(|(size, _)| size == 0);
+            if loaded {
+                self.remove(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes the entries up to `mark`; those that are being written or loaded belong to the

@@ -158,17 +158,14 @@ impl Store {
         let epoch = ours
             .epoch()
             .ok_or(StoreError::Misuse("a shelf without a generation"))?;
-        if mark != ours.mark() || next != ours.next() {
-            let about = ShelfState::read(&*self.files, &dir)?
-                .map(|state| state.about)
-                .ok_or(StoreError::Misuse("a shelf without a state"))?;
-            let state = ShelfState {
-                key: key.clone(),
-                about,
-                epoch,
-                mark,
-                next,
-            };
+        let stored = ShelfState::stored(&*self.files, &dir)?
+            .ok_or(StoreError::Misuse("a shelf without a state"))?;
+        let state = ShelfState {
+            mark,
+            next,
+            ..stored.clone()
+        };
+        if state != stored {
             state.write(&*self.files, &dir)?;
         }
         for counter in burn {

@@ -9,7 +9,9 @@
 //! | *the material is made* | | *the material is made* |
 //! | [`Stored`] | ⇄ | [`Stored`] |
 //! | [`Proposal`] | → | |
-//! | | ← | [`Verdict`], until the server agrees or the client has nothing left |
+//! | *the half is burnt* | | *the half is burnt* |
+//! | | ← | [`Verdict`] |
+//! | [`Opened`], after an agreement; until both have opened theirs or nothing is left | → | |
 
 use serde::{Deserialize, Serialize};
 
@@ -175,16 +177,25 @@ pub struct Stored {
 /// What the client wants to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Proposal {
-    /// This entry; the client's half is burnt already.
+    /// This entry.
     Use(HeldEntry),
     /// Nothing is left.
     Nothing,
 }
 
+/// Whether the client could read its half of what was agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Opened {
+    /// The inference follows.
+    Yes,
+    /// It is burnt on both sides; another proposal follows.
+    No,
+}
+
 /// The server's answer to [`Proposal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
-    /// The server's half is burnt and loaded too.
+    /// The server's half is burnt and loaded.
     Agreed,
     /// The entry cannot be used: both burn everything up to this number, which is not below the
     /// proposed one.

@@ -79,6 +79,11 @@ impl Store {
 
     fn sweep_shelf(&self, folder: &str, state: &ShelfState) -> Result<(), StoreError> {
         let current = state.epoch.text();
+        let dir = self.shelf_dir(folder);
+        // Burnt entries go below: what they say of the mark must not go with them.
+        if ShelfState::stored(&*self.files, &dir)?.is_none_or(|s| s.mark != state.mark) {
+            state.write(&*self.files, &dir)?;
+        }
         for name in self.names(&self.shelf_dir(folder))? {
             if name != current && is_hex(&name) {
                 self.erase_generation(folder, &name)?;
@@ -166,22 +171,31 @@ impl Store {
         Ok(())
     }
 
-    /// Overwrites and removes an entry's key; returns once that is certain.
-    pub(super) fn erase_key(
+    /// Overwrites and removes an entry's key; returns once both are certain.
+    fn erase_key(&self, folder: &str, epoch: Epoch, counter: u64) -> Result<(), StoreError> {
+        if self.overwrite_key(folder, epoch, counter)? {
+            self.sync_dir(&self.entry_keys_dir(folder, &epoch.text()))?;
+        }
+        Ok(())
+    }
+
+    /// Overwrites and removes an entry's key; returns once it is certain that its content is gone.
+    /// False where there was none.
+    pub(super) fn overwrite_key(
         &self,
         folder: &str,
         epoch: Epoch,
         counter: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let dir = self.entry_keys_dir(folder, &epoch.text());
         let path = dir.join(format!("{counter}.key"));
         match self.files.erase(&path) {
             Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(StoreError::io(&path, error)),
         }
         self.remove(&path)?;
-        self.sync_dir(&dir)
+        Ok(true)
     }
 
     /// Removes all entries of a generation and its folders.

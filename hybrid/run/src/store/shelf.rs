@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::entry::{About, Epoch, ShelfKey};
 use super::error::StoreError;
 use super::files::Files;
+use super::open::{Stage, parse};
 
 const MAGIC: &[u8; 16] = b"privet-shelf---1";
 
@@ -38,8 +39,29 @@ impl ShelfState {
         replace(files, dir, "state", &bytes)
     }
 
-    /// The shelf's state; `None` where there is none yet.
+    /// The shelf's state; `None` where there is none yet. An entry whose name says that it is burnt
+    /// raises the mark: its name is the first that is synced.
     pub(super) fn read(files: &dyn Files, dir: &Path) -> Result<Option<Self>, StoreError> {
+        let Some(mut state) = Self::stored(files, dir)? else {
+            return Ok(None);
+        };
+        let entries = dir.join(state.epoch.text());
+        let names = files
+            .list(&entries)
+            .map_err(|e| StoreError::io(&entries, e))?;
+        for name in names {
+            match parse(&name) {
+                Some((counter, Stage::Burnt)) if counter < state.next => {
+                    state.mark = state.mark.max(counter);
+                }
+                _ => {}
+            }
+        }
+        Ok(Some(state))
+    }
+
+    /// The shelf's state as its file has it.
+    pub(super) fn stored(files: &dyn Files, dir: &Path) -> Result<Option<Self>, StoreError> {
         let path = dir.join("state");
         let damaged = |reason| StoreError::damaged(&path, reason);
         let Some(bytes) = read_small(files, &path, MAX_FILE)? else {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use privet_plan::Party;
 use privet_run::store::msgs::Holdings;
-use privet_run::store::{Disk, EntryState, Listing, Store, StoreError};
+use privet_run::store::{Disk, EntryState, Files, Listing, Store, StoreError};
 
 use super::ledger::{Pair, Script, about, half_of, key, open, script};
 
@@ -126,6 +126,8 @@ fn what_is_burnt_cannot_be_opened_any_more() {
         .tamper(&before.0, |bytes| *bytes = before.1.clone());
     pair.client
         .tamper(&state.0, |bytes| *bytes = state.1.clone());
+    let burnt = first(&pair, Party::Client, "1.burnt");
+    Files::remove(&pair.client, &burnt).unwrap();
     let store = open(&pair.client).unwrap();
     let key = key(Party::Client);
     let ours = store.holdings(&key).unwrap();
@@ -281,7 +283,7 @@ fn threads_never_get_the_same_entry() {
     let pair = Pair::new(9);
     let store = open(&pair.server).unwrap();
     let settled = shelf(&store);
-    for n in 0..60u8 {
+    for n in 0..200u8 {
         put(&store, &settled, vec![n; 1000]);
     }
     let taken: Vec<Vec<u8>> = std::thread::scope(|scope| {
@@ -302,7 +304,13 @@ fn threads_never_get_the_same_entry() {
     let all: Vec<u8> = taken.concat();
     let distinct: BTreeSet<u8> = all.iter().copied().collect();
     assert_eq!(distinct.len(), all.len(), "an entry was released twice");
-    assert_eq!(distinct.len(), 60, "and none was lost");
+    assert_eq!(distinct.len(), 200, "and none was lost");
+    // Names of burnt entries do not pile up.
+    assert!(pair.server.contents(".burnt").len() < 80);
+    drop(store);
+    let store = open(&pair.server).unwrap();
+    assert_eq!(store.mark(&settled).unwrap(), 200);
+    assert!(pair.server.contents(".burnt").is_empty());
 }
 
 #[test]

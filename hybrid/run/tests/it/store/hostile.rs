@@ -3,7 +3,9 @@
 use privet_plan::Party;
 use privet_run::RunError;
 use privet_run::store::drive::{self, Wire};
-use privet_run::store::msgs::{Granted, HeldEntry, Holdings, Prepare, Proposal, Stored, Verdict};
+use privet_run::store::msgs::{
+    Granted, HeldEntry, Holdings, Opened, Prepare, Proposal, Stored, Verdict,
+};
 use privet_run::store::{Epoch, Settled, Store, StoreError};
 use zeroize::Zeroizing;
 
@@ -91,8 +93,9 @@ fn a_replayed_or_invented_proposal_releases_nothing() {
         transcript: [9; 32],
         ..entry(2)
     };
-    let proposals = [entry(1), entry(1), other, entry(2), entry(99)];
-    for proposal in proposals {
+    p.peer.send(&Proposal::Use(entry(1))).unwrap();
+    p.peer.send(&Opened::Yes).unwrap();
+    for proposal in [entry(1), other, entry(2), entry(99)] {
         p.peer.send(&Proposal::Use(proposal)).unwrap();
     }
     let first = drive::give(&mut p.wire, &p.store, &p.settled)

@@ -397,6 +397,14 @@ impl Files for Machine {
         })
     }
 
+    fn empty(&self, path: &Path) -> io::Result<()> {
+        self.operate(|world| {
+            let inode = world.find(path)?;
+            world.image.inodes[inode].data.clear();
+            Ok(())
+        })
+    }
+
     fn sync(&self, path: &Path) -> io::Result<()> {
         self.operate(|world| {
             let inode = world.find(path)?;
