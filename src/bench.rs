@@ -1,12 +1,14 @@
 //! `privet bench`.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use privet_benchmarks::deepsecure::BenchError;
 use privet_benchmarks::{Table, deepsecure, garble, ot};
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::table::columns;
 
 /// Measure; the rows are for machines with --json.
@@ -81,16 +83,16 @@ pub(crate) struct GarblePeer {
 /// Which networks and how often.
 #[derive(Args)]
 pub(crate) struct DeepSecure {
-    /// B1, B2, B3 or B4 (repeat for more) [default: B1 to B3].
+    /// B1, B2, B3 or B4 (repeat for more) [default: all].
     #[arg(long, value_name = "NAME")]
     bench: Vec<String>,
-    /// Inputs per network; the medians are printed.
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    /// Inputs of secure runs per network (the unshrunk B4 runs on one); the medians are printed.
+    #[arg(long, value_name = "N", default_value_t = 20)]
     inputs: usize,
     /// Threads per party.
     #[arg(long, value_name = "N", default_value_t = 1)]
     threads: usize,
-    /// Directory with models and data.
+    /// Directory with the data.
     #[arg(
         long,
         value_name = "DIR",
@@ -98,9 +100,25 @@ pub(crate) struct DeepSecure {
         default_value = "../shared/data"
     )]
     data: PathBuf,
+    /// Where trained and shrunk networks are kept; an interrupted run goes on from there.
+    #[arg(long, value_name = "DIR", default_value = "target/deepsecure")]
+    work: PathBuf,
+    /// Open the test files and judge by them; without it, a validation part of the training data judges.
+    #[arg(long = "final")]
+    last: bool,
+    /// Training too short to serve: for tests of the program.
+    #[arg(long, hide = true)]
+    quick: bool,
     /// One JSON object.
     #[arg(long)]
     json: bool,
+}
+
+/// One line on standard error that follows what is being done.
+fn follow(stage: &str, done: f64) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r{:3.0} %  {stage:60}", 100.0 * done);
+    }
 }
 
 /// Runs the command.
@@ -116,14 +134,17 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
                 networks: args.bench.clone(),
                 inputs: args.inputs,
                 threads: args.threads,
+                work: args.work.clone(),
+                last: args.last,
+                quick: args.quick,
             };
-            let table = deepsecure::run(&options);
+            let table = deepsecure::run(&options, &mut follow);
+            if std::io::stderr().is_terminal() {
+                eprintln!();
+            }
             // Identities of a finished benchmark serve nobody; a leftover directory harms nobody.
             drop(std::fs::remove_dir_all(&scratch));
-            show(
-                &table.map_err(|e| Failure::check(e.to_string()))?,
-                args.json,
-            )
+            show(&table.map_err(|e| deepsecure_failure(&e))?, args.json)
         }
         Command::Garble(args) => {
             if !args.seconds.is_finite() || args.threads.iter().any(|t| !(1..=16).contains(t)) {
@@ -164,6 +185,16 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
             };
             garble::peer(&options).map_err(|e| Failure::check(e.to_string()))
         }
+    }
+}
+
+fn deepsecure_failure(error: &BenchError) -> Failure {
+    match error {
+        BenchError::Name(_) => Failure::usage(error.to_string()),
+        BenchError::Passes(_) | BenchError::Io { .. } => {
+            Failure::new(Kind::File, error.to_string())
+        }
+        BenchError::Pair(_) | BenchError::Model(_) => Failure::check(error.to_string()),
     }
 }
 

@@ -11,6 +11,7 @@
 mod cli {
     mod commands;
     mod death;
+    mod deepsecure;
     mod networks;
     mod prepared;
     mod rig;

@@ -1,201 +1,195 @@
-//! The four networks of DeepSecure (DAC 2018, arXiv 1705.08963, Tables 4 and 5), end to end.
+//! The four networks of DeepSecure (DAC 2018, arXiv 1705.08963, Tables 4 and 5), before and after shrinking.
+//!
+//! Each network is trained on its real data, shrunk, quantised, and run by two processes over TLS. All
+//! decisions are taken on a validation part of the training data. The test files are opened only on request,
+//! after everything was decided; both networks are then trained on all training data first.
 
-use std::path::{Path, PathBuf};
+mod ready;
+pub mod recipe;
+mod row;
 
+use std::path::PathBuf;
+
+use privet_passes::fixed;
 use serde_json::{Value, json};
 
 use crate::Table;
-use crate::pair::{Pair, PairError};
-use crate::table::median;
-
-/// One of the four benchmarks.
-#[derive(Debug, Clone, Copy)]
-pub struct Network {
-    /// `B1` to `B4`.
-    pub name: &'static str,
-    /// Layers, as the paper writes them.
-    pub layers: &'static str,
-    /// Model file below the data directory.
-    pub model: &'static str,
-    /// Inputs below the data directory.
-    pub data: &'static str,
-    /// Preprocessing of the inputs.
-    pub preprocess: &'static str,
-    /// Fraction bits at 16 bits.
-    pub frac: u32,
-    /// The paper's non-XOR gates.
-    pub paper_non_xor: f64,
-    /// The paper's megabytes.
-    pub paper_mb: f64,
-    /// The paper's seconds.
-    pub paper_seconds: f64,
-}
-
-/// The four, as in the paper's tables before projection and pruning.
-pub const NETWORKS: [Network; 4] = [
-    Network {
-        name: "B1",
-        layers: "28x28-5C2-ReLU-100FC-ReLU-10FC-Softmax",
-        model: "models/b1_mnist_cnn.onnx",
-        data: "mnist/t10k-images-idx3-ubyte.gz",
-        preprocess: "divide=255",
-        frac: 12,
-        paper_non_xor: 2.47e7,
-        paper_mb: 791.0,
-        paper_seconds: 9.67,
-    },
-    Network {
-        name: "B2",
-        layers: "784-300FC-Sigmoid-100FC-Sigmoid-10FC-Softmax",
-        model: "models/b2_mnist_dnn.onnx",
-        data: "mnist/t10k-images-idx3-ubyte.gz",
-        preprocess: "divide=255",
-        frac: 11,
-        paper_non_xor: 6.23e7,
-        paper_mb: 1990.0,
-        paper_seconds: 24.37,
-    },
-    Network {
-        name: "B3",
-        layers: "617-50FC-Tanh-26FC-Softmax",
-        model: "models/b3_isolet.onnx",
-        data: "isolet/isolet-test-features-i16e4.idx.gz",
-        preprocess: "divide=10000",
-        frac: 11,
-        paper_non_xor: 7.54e6,
-        paper_mb: 241.0,
-        paper_seconds: 2.95,
-    },
-    Network {
-        name: "B4",
-        layers: "5625-2000FC-Tanh-500FC-Tanh-19FC-Softmax",
-        model: "models/b4_dsa.onnx.gz",
-        data: "dsa/dsa-test456-i16q12.idx.gz",
-        preprocess: "divide=4096",
-        frac: 10,
-        paper_non_xor: 2.81e9,
-        paper_mb: 89_800.0,
-        paper_seconds: 1098.0,
-    },
-];
+use crate::pair::PairError;
+use ready::{Places, Ready, ready};
+use recipe::{Recipe, SEED, recipes};
+use row::{Subject, unshrunk};
 
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The program.
     pub program: PathBuf,
-    /// Where the models and inputs lie.
+    /// Where the data lie.
     pub data: PathBuf,
-    /// Directory for identities.
+    /// Directory for identities, models and inputs of the runs.
     pub scratch: PathBuf,
-    /// Names of the networks; empty: B1 to B3.
+    /// Where trained and shrunk networks are kept.
+    pub work: PathBuf,
+    /// Names of the networks; empty: all.
     pub networks: Vec<String>,
-    /// Inputs per network.
+    /// Inputs of secure runs per network (the unshrunk B4: 1).
     pub inputs: usize,
     /// Threads per party.
     pub threads: usize,
+    /// Open the test files and judge by them.
+    pub last: bool,
+    /// Training too short to serve: for tests of the program.
+    pub quick: bool,
 }
 
-/// Runs the networks unshrunk, each in two processes over TLS.
+/// Why there is no result.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// A name that is none of the four.
+    #[error("{0} is not B1, B2, B3 or B4")]
+    Name(String),
+    /// Data, training or the search.
+    #[error(transparent)]
+    Passes(#[from] privet_passes::Error),
+    /// The two processes.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+    /// A file.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A quantised model, or its answers.
+    #[error("{0}")]
+    Model(String),
+}
+
+/// Two rows a network, before and after. `tell` hears of what is being done and which share of it is.
 ///
 /// # Errors
-/// A process fails.
-pub fn run(options: &Options) -> Result<Table, PairError> {
+/// Data that cannot be used, a search that finds nothing, a process that fails.
+pub fn run(options: &Options, tell: &mut dyn FnMut(&str, f64)) -> Result<Table, BenchError> {
+    let all = recipes();
+    let mut wanted: Vec<Recipe> = vec![];
+    for name in &options.networks {
+        let found = all.iter().find(|r| r.name.eq_ignore_ascii_case(name));
+        wanted.push(
+            found
+                .cloned()
+                .ok_or_else(|| BenchError::Name(name.clone()))?,
+        );
+    }
+    if wanted.is_empty() {
+        wanted = all;
+    }
     let mut table = Table::new("deepsecure");
-    for network in &NETWORKS {
-        let wanted = if options.networks.is_empty() {
-            network.name != "B4"
+    for recipe in wanted {
+        let recipe = if options.quick {
+            recipe.quick()
         } else {
-            options
-                .networks
-                .iter()
-                .any(|n| n.eq_ignore_ascii_case(network.name))
+            recipe
         };
-        if wanted {
-            table.rows.push(one(options, network)?);
-        }
+        table.rows.extend(rows(options, &recipe, tell)?);
     }
     Ok(table)
 }
 
-fn path(options: &Options, below: &str) -> String {
-    options.data.join(Path::new(below)).display().to_string()
+fn rows(
+    options: &Options,
+    recipe: &Recipe,
+    tell: &mut dyn FnMut(&str, f64),
+) -> Result<[Value; 2], BenchError> {
+    let places = Places {
+        data: &options.data,
+        work: &options.work,
+    };
+    let name = recipe.name;
+    let it = ready(recipe, &places, options.last, &mut |stage, done| {
+        tell(&format!("{name}: {stage}"), done);
+    })?;
+    tell(&format!("{name}: running before"), 0.0);
+    let [paper_before, paper_after] = recipe.paper;
+    let before = Subject {
+        network: &it.before,
+        quant: unshrunk(recipe.input_range),
+        calibration: &it.calibration,
+        judged: &it.judged,
+        inputs: recipe.most_before,
+        paper: paper_before,
+    }
+    .measure(&format!("{name}-before"), options)?;
+    tell(&format!("{name}: running after"), 0.5);
+    let basis = it.found.basis.as_ref();
+    let embedded = |data| basis.map_or_else(|| Ok(Clone::clone(data)), |b| b.embed_all(data));
+    let mut quant = fixed::options(&it.found.formats);
+    quant.input_range = recipe.input_range.filter(|_| basis.is_none());
+    let after = Subject {
+        network: &it.found.network,
+        quant,
+        calibration: &embedded(&it.calibration)?,
+        judged: &embedded(&it.judged)?,
+        inputs: usize::MAX,
+        paper: paper_after,
+    }
+    .measure(&format!("{name}-after"), options)?;
+    Ok(finish(recipe, &it, before, after))
 }
 
-fn one(options: &Options, network: &Network) -> Result<Value, PairError> {
-    let data = path(options, network.data);
-    let indices: Vec<String> = (0..options.inputs.max(1)).map(|i| i.to_string()).collect();
-    let threads = options.threads.to_string();
-    let own = |args: &[&str]| args.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>();
-    let pair = Pair {
-        program: &options.program,
-        scratch: &options.scratch,
-        serve: own(&[
-            "--model",
-            &path(options, network.model),
-            "--data",
-            &data,
-            "--preprocess",
-            network.preprocess,
-            "--bits",
-            "16",
-            "--frac",
-            &network.frac.to_string(),
-            "--threads",
-            &threads,
-            "--insecure-verify",
-        ]),
-        infer: own(&[
-            "--input",
-            &data,
-            "--index",
-            &indices.join(","),
-            "--threads",
-            &threads,
-            "--insecure-verify",
-            "--max-bytes",
-            "1TiB",
-        ]),
-    };
-    let printed = pair.run()?;
-    let number = |v: &Value, key: &str| v.get(key).and_then(Value::as_f64);
-    let all = |key: &str| -> Vec<f64> {
-        printed
-            .client
-            .iter()
-            .filter_map(|row| number(row, key))
-            .collect()
-    };
-    let exact = printed
-        .client
+/// Adds to the rows what concerns both.
+fn finish(recipe: &Recipe, it: &Ready, mut before: Value, mut after: Value) -> [Value; 2] {
+    let number = |row: &Value, key: &str| row.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN);
+    let compaction = number(&before, "non_xor") / number(&after, "non_xor");
+    let lost = number(&before, "accuracy_fixed") - number(&after, "accuracy_fixed");
+    let [paper_before, paper_after] = recipe.paper;
+    let [training, search] = it.seconds;
+    let shapes: Vec<usize> = it
+        .found
+        .network
+        .layers
         .iter()
-        .all(|row| row.get("exact") == Some(&Value::Bool(true)));
-    let seconds = median(&all("seconds")).unwrap_or(f64::NAN);
-    let non_xor = median(&all("ands")).unwrap_or(f64::NAN);
-    let bytes = median(&all("bytes")).unwrap_or(f64::NAN);
-    let peak = |rows: &[Value]| {
-        rows.iter()
-            .filter_map(|r| number(r, "peak_rss"))
-            .fold(0.0, f64::max)
-    };
-    Ok(json!({
-        "case": network.name,
-        "network": network.layers,
-        "inputs": printed.client.len(),
-        "threads": options.threads,
-        "exact": exact,
-        "non_xor": non_xor,
-        "bytes": bytes,
-        "seconds": seconds,
-        "non_xor_per_s": non_xor / seconds,
-        "client_peak_rss": peak(&printed.client),
-        "server_peak_rss": peak(&printed.server),
-        "paper": {
-            "non_xor": network.paper_non_xor,
-            "bytes": network.paper_mb * 1e6,
-            "seconds": network.paper_seconds,
-        },
-        "times_faster": network.paper_seconds / seconds,
-        "non_xor_ratio": non_xor / network.paper_non_xor,
-    }))
+        .filter_map(|l| l.weights().map(|w| w.matrix.nrows()))
+        .collect();
+    add(
+        &mut after,
+        json!({
+            "compaction": compaction,
+            "paper_compaction": paper_before.non_xor / paper_after.non_xor,
+            "points_lost": 100.0 * lost,
+            "dimensions": it.found.basis.as_ref().map(|b| b.rank()),
+            "units": shapes,
+            "search_seconds": search,
+        }),
+    );
+    add(&mut before, json!({ "training_seconds": training }));
+    let test = it.test.as_ref().map(|t| {
+        json!({
+            "samples_sha256": t.samples_sha256,
+            "labels_sha256": t.labels_sha256,
+            "opened": t.times,
+        })
+    });
+    for (row, stage) in [(&mut before, "before"), (&mut after, "after")] {
+        add(
+            row,
+            json!({
+                "case": recipe.name,
+                "stage": stage,
+                "network": recipe.layers,
+                "judged_by": if it.test.is_some() { "test" } else { "validation" },
+                "validation": recipe.held_back.describe(),
+                "seed": SEED,
+                "test": test,
+            }),
+        );
+    }
+    [before, after]
+}
+
+fn add(row: &mut Value, fields: Value) {
+    if let (Value::Object(row), Value::Object(fields)) = (row, fields) {
+        row.extend(fields);
+    }
 }

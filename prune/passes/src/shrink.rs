@@ -23,6 +23,8 @@ use crate::train::{Control, Options as TrainOptions, Teacher, train};
 use memo::Memo;
 use way::{Candidate, Way};
 
+/// A subspace that makes the network so many times cheaper leaves the way without it no chance.
+const CLEARLY: u64 = 4;
 /// Shares of the budget that may be used up at the end of each stage.
 const AFTER_PROJECTION: f64 = 0.5;
 const AFTER_PRUNING: f64 = 0.75;
@@ -34,6 +36,8 @@ pub struct Options {
     pub max_drop: f64,
     /// Whether and how a subspace may be used, where the first linear layer is fully connected.
     pub projection: Option<Method>,
+    /// Most dimensions of that subspace; otherwise half of the features.
+    pub max_rank: Option<usize>,
     /// Whether whole neurons and channels may go.
     pub units: bool,
     /// Whether single weights may go.
@@ -46,6 +50,8 @@ pub struct Options {
     pub retrain: TrainOptions,
     /// Weight and temperature with which smaller networks also learn from the one they came from.
     pub teacher: Option<[f32; 2]>,
+    /// So many times fewer bytes are enough: accuracy is then kept rather than traded.
+    pub enough: Option<f64>,
     /// Where finished steps are kept.
     pub folder: Option<PathBuf>,
 }
@@ -55,6 +61,7 @@ impl Default for Options {
         Self {
             max_drop: 0.002,
             projection: Some(Method::Random { powers: 1, seed: 1 }),
+            max_rank: None,
             units: true,
             weights: true,
             value_bits: vec![16, 14, 12, 10],
@@ -65,6 +72,7 @@ impl Default for Options {
                 ..TrainOptions::default()
             },
             teacher: Some([0.7, 2.0]),
+            enough: None,
             folder: None,
         }
     }
@@ -91,6 +99,8 @@ pub struct Shrunk {
     pub basis: Option<Basis>,
     /// The network, its weights already rounded.
     pub network: Network,
+    /// The float network that the steps began with: projected, but with all its units.
+    pub start: Network,
     /// What the quantiser is to be asked for.
     pub formats: Formats,
     /// The network that was given.
@@ -127,7 +137,17 @@ pub fn shrink(
         &before,
         &mut listener,
     )?;
-    let share = if projected.is_some() { 0.5 } else { 1.0 };
+    let goal = options
+        .enough
+        .map_or(0, |times| floor(weight(&before.cost) as f64 / times));
+    let clearly = projected
+        .as_ref()
+        .is_some_and(|p| weight(&p.report.after.cost) * CLEARLY <= weight(&before.cost));
+    let share = match (&projected, clearly) {
+        (Some(_), true) => 0.0,
+        (Some(_), false) => 0.5,
+        (None, _) => 1.0,
+    };
     let mut found: Vec<Shrunk> = vec![];
     if let Some(projected) = projected {
         let embedded = Split {
@@ -142,13 +162,24 @@ pub fn shrink(
             memo: &memo,
             retrain: retrain(options, &projected.network),
             floor: before.accuracy,
+            goal,
             from: 0.1,
-            to: 0.55,
+            to: 1.0 - 0.9 * share,
             steps: vec![projected.report],
         };
         if let Some(end) = way.go(&projected.network, &mut listener)? {
-            found.push(shrunk(end, Some(projected.basis), before, way.steps));
+            let steps = way.steps;
+            found.push(shrunk(
+                end,
+                Some(projected.basis),
+                projected.network,
+                before,
+                steps,
+            ));
         }
+    }
+    if clearly && !found.is_empty() {
+        return best(found, options);
     }
     let mut way = Way {
         name: "direct",
@@ -158,13 +189,18 @@ pub fn shrink(
         memo: &memo,
         retrain: retrain(options, network),
         floor: before.accuracy,
+        goal,
         from: 1.0 - 0.9 * share,
         to: 1.0,
         steps: vec![],
     };
     if let Some(end) = way.go(network, &mut listener)? {
-        found.push(shrunk(end, None, before, way.steps));
+        found.push(shrunk(end, None, network.clone(), before, way.steps));
     }
+    best(found, options)
+}
+
+fn best(found: Vec<Shrunk>, options: &Options) -> Result<Shrunk, Error> {
     found
         .into_iter()
         .min_by_key(|s| weight(&s.after.cost))
@@ -178,6 +214,8 @@ pub fn shrink(
 
 /// Trains the network found on all training data, the validation part included: its form, its widths and the
 /// number of epochs were decided before, so nothing is left to be judged. The measures stay those from before.
+/// With a `teacher` (weight and temperature), the float network that the steps began with is trained on all
+/// data first, and the small one learns from it as well.
 ///
 /// # Errors
 /// Those of training, [`Error::Stopped`] on request.
@@ -185,20 +223,34 @@ pub fn refit(
     found: &mut Shrunk,
     data: &Dataset,
     retrain: &TrainOptions,
+    teacher: Option<[f32; 2]>,
     progress: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<(), Error> {
     let mut listener = Listener::new(progress);
-    listener.stage("training on all data".to_owned(), 0.0, 1.0)?;
     let embedded = found
         .basis
         .as_ref()
         .map(|b| b.embed_all(data))
         .transpose()?;
     let data = embedded.as_ref().unwrap_or(data);
+    let mut large = found.start.clone();
+    if teacher.is_some() {
+        listener.stage("training the teacher on all data".to_owned(), 0.0, 0.5)?;
+        train(&mut large, data, None, retrain, &mut |e| {
+            listener.epoch(e, retrain.epochs)
+        })?;
+        listener.check()?;
+    }
     let options = TrainOptions {
         formats: Some(found.formats.clone()),
+        teacher: teacher.map(|[weight, temperature]| Teacher {
+            network: large,
+            weight,
+            temperature,
+        }),
         ..retrain.clone()
     };
+    listener.stage("training on all data".to_owned(), 0.5, 1.0)?;
     let mut network = found.network.clone();
     train(&mut network, data, None, &options, &mut |e| {
         listener.epoch(e, options.epochs)
@@ -208,7 +260,13 @@ pub fn refit(
     Ok(())
 }
 
-fn shrunk(end: Candidate, basis: Option<Basis>, before: Measure, steps: Vec<PassReport>) -> Shrunk {
+fn shrunk(
+    end: Candidate,
+    basis: Option<Basis>,
+    start: Network,
+    before: Measure,
+    steps: Vec<PassReport>,
+) -> Shrunk {
     let Candidate {
         network,
         formats,
@@ -221,6 +279,7 @@ fn shrunk(end: Candidate, basis: Option<Basis>, before: Measure, steps: Vec<Pass
     Shrunk {
         basis,
         network,
+        start,
         formats,
         before,
         after: measure,
@@ -239,6 +298,15 @@ fn retrain(options: &Options, start: &Network) -> TrainOptions {
         teacher,
         ..options.retrain.clone()
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count of bytes, not negative"
+)]
+fn floor(bytes: f64) -> u64 {
+    bytes as u64
 }
 
 /// What is to become small.
@@ -261,7 +329,10 @@ fn projection(
     };
     let size = Size::Search {
         max_drop: AFTER_PROJECTION * options.max_drop,
-        max_rank: split.train.features().div_ceil(2),
+        max_rank: options
+            .max_rank
+            .unwrap_or(split.train.features().div_ceil(2))
+            .min(split.train.features()),
     };
     let wanted = ProjectOptions {
         method,

@@ -46,6 +46,10 @@ pub struct Options {
     pub formats: Option<qat::Formats>,
     /// A network to learn from as well.
     pub teacher: Option<Teacher>,
+    /// Deviation of the normal noise that is added to every input value in training.
+    pub noise: f32,
+    /// The parameters kept are a running mean with this share of the old at every step [Polyak, Juditsky 1992].
+    pub average: Option<f32>,
 }
 
 /// A larger network whose answers, softened, are a second target [Hinton et al. 2015].
@@ -95,6 +99,8 @@ impl Default for Options {
             seed: 1,
             formats: None,
             teacher: None,
+            noise: 0.0,
+            average: None,
         }
     }
 }
@@ -106,6 +112,11 @@ impl Options {
         check_option("rate", f64::from(self.rate), self.rate > 0.0, "above 0")?;
         at_least_0("weight decay", self.weight_decay)?;
         at_least_0("l1", self.l1)?;
+        at_least_0("noise", self.noise)?;
+        if let Some(a) = self.average {
+            let ok = (0.0..1.0).contains(&a);
+            check_option("average", f64::from(a), ok, "0 or more and below 1")?;
+        }
         if let Some(range) = self.range {
             at_least_0("range limit", range.limit)?;
             at_least_0("range weight", range.weight)?;

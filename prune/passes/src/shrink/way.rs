@@ -38,6 +38,8 @@ pub(super) struct Way<'a> {
     pub(super) retrain: TrainOptions,
     /// Accuracy before anything.
     pub(super) floor: f64,
+    /// Cost below which nothing more need go.
+    pub(super) goal: u64,
     /// Part of the whole search's progress.
     pub(super) from: f64,
     pub(super) to: f64,
@@ -140,7 +142,7 @@ impl Way<'_> {
         let mut at = start;
         let mut ratio = FIRST_RATIO;
         let mut tries = 0;
-        while ratio <= LAST_RATIO {
+        while ratio <= LAST_RATIO && weight(&at.measure.cost) > self.goal {
             let part = 1.0 - 0.8_f64.powi(tries);
             tries += 1;
             let here = self.place(from + (to - from) * part);

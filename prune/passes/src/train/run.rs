@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use ndarray::{CowArray, Ix2};
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{self, Key};
@@ -70,6 +71,8 @@ struct Run<'a> {
 #[derive(Serialize, Deserialize)]
 struct Progress {
     network: Network,
+    /// The running mean, if one is wanted.
+    mean: Option<Network>,
     state: State,
     best: Network,
     done: usize,
@@ -108,6 +111,7 @@ impl<'a> Run<'a> {
             at: Progress {
                 state: State::new(&network),
                 best: network.clone(),
+                mean: options.average.map(|_| network.clone()),
                 network,
                 done: 0,
                 report,
@@ -146,19 +150,22 @@ impl<'a> Run<'a> {
     }
 
     /// The network that is evaluated: its weights rounded, if formats are given.
-    fn effective(&self) -> Cow<'_, Network> {
-        self.options
-            .formats
-            .as_ref()
-            .map_or(Cow::Borrowed(&self.at.network), |f| {
-                Cow::Owned(f.round_weights(&self.at.network))
-            })
+    fn effective<'n>(&self, network: &'n Network) -> Cow<'n, Network> {
+        let formats = self.options.formats.as_ref();
+        formats.map_or(Cow::Borrowed(network), |f| {
+            Cow::Owned(f.round_weights(network))
+        })
+    }
+
+    /// The network that is kept and judged.
+    fn result(&self) -> &Network {
+        self.at.mean.as_ref().unwrap_or(&self.at.network)
     }
 
     fn validate(&self) -> Result<Option<f64>, Error> {
         let mode = self.mode(false);
         self.validation
-            .map(|v| self.effective().accuracy_in(v, &mode))
+            .map(|v| self.effective(self.result()).accuracy_in(v, &mode))
             .transpose()
     }
 
@@ -166,6 +173,34 @@ impl<'a> Run<'a> {
         self.options
             .patience
             .is_some_and(|p| self.at.done >= self.at.report.best + p.max(1))
+    }
+
+    /// A batch's samples with noise, if it is wanted.
+    fn disturbed<'b>(&self, batch: &'b Dataset, step: u64) -> CowArray<'b, f32, Ix2> {
+        let deviation = self.options.noise;
+        if deviation == 0.0 {
+            return batch.samples().into();
+        }
+        let mut rng = Rng::new(self.options.seed ^ 0x4e4f_4953, step);
+        let mut samples = batch.samples().to_owned();
+        samples.mapv_inplace(|v| v + deviation * rng.normal());
+        samples.into()
+    }
+
+    /// Moves the running mean; in the first steps it forgets faster, so that the start does not linger.
+    fn average(&mut self, step: u64) {
+        let (Some(wanted), Some(mean)) = (self.options.average, &mut self.at.mean) else {
+            return;
+        };
+        let keep = wanted.min((step as f32 + 1.0) / (step as f32 + 10.0));
+        for (mean, now) in mean.layers.iter_mut().zip(&self.at.network.layers) {
+            if let (Some(mean), Some(now)) = (mean.weights_mut(), now.weights()) {
+                mean.matrix
+                    .zip_mut_with(&now.matrix, |m, w| *m += (1.0 - keep) * (w - *m));
+                mean.bias
+                    .zip_mut_with(&now.bias, |m, w| *m += (1.0 - keep) * (w - *m));
+            }
+        }
     }
 
     fn epoch(&mut self) -> Result<Epoch, Error> {
@@ -178,10 +213,11 @@ impl<'a> Run<'a> {
         for rows in order.chunks(self.options.batch) {
             let batch = self.data.select(rows);
             let step = self.at.state.steps;
+            let samples = self.disturbed(&batch, step);
             let result = gradient::batch(
-                &self.effective(),
+                &self.effective(&self.at.network),
                 &self.shapes,
-                &batch.samples(),
+                &samples,
                 batch.labels(),
                 &mode,
                 self.options.teacher.as_ref(),
@@ -200,6 +236,7 @@ impl<'a> Run<'a> {
             self.at
                 .state
                 .step(&mut self.at.network, &result.gradients, self.options, rate);
+            self.average(step);
             loss += result.loss * rows.len() as f64;
             right += result.right;
         }
@@ -211,7 +248,7 @@ impl<'a> Run<'a> {
             validation_accuracy: self.validate()?,
         };
         if epoch.validation_accuracy.is_none() || epoch.validation_accuracy > self.at.report.after {
-            self.at.best = self.at.network.clone();
+            self.at.best = self.result().clone();
             self.at.report.best = self.at.done;
             self.at.report.after = epoch.validation_accuracy;
         }

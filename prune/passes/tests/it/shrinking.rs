@@ -139,7 +139,11 @@ fn the_chain_keeps_its_budget_and_resumes() {
         epochs: 2,
         ..TrainOptions::default()
     };
-    refit(&mut found, &all, &retrain, &mut |_| Control::Continue).unwrap();
+    let teacher = Some([0.7, 2.0]);
+    refit(&mut found, &all, &retrain, teacher, &mut |_| {
+        Control::Continue
+    })
+    .unwrap();
     assert_eq!(found.formats.round_weights(&found.network), found.network);
     assert!(found.network.macs().unwrap() <= macs + macs / 10);
     fixed::quantised(&found.network, &fixed::options(&found.formats), &train_part).unwrap();

@@ -249,3 +249,39 @@ fn an_interrupted_run_ends_as_an_uninterrupted_one() {
     );
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn noise_and_a_running_mean_are_part_of_the_run() {
+    let (data, validation) = data();
+    let run = |noise, average| {
+        let mut network = network();
+        let options = Options {
+            epochs: 4,
+            rate: 3e-3,
+            noise,
+            average,
+            ..Options::default()
+        };
+        train(&mut network, &data, None, &options, &mut silent).unwrap();
+        network
+    };
+    let both = run(0.1, Some(0.95));
+    assert_eq!(both, run(0.1, Some(0.95)));
+    assert!(both.accuracy(&validation).unwrap() > 0.85);
+    assert_ne!(both, run(0.1, None));
+    assert_ne!(both, run(0.0, Some(0.95)));
+    // A mean that forgets at once is the last network.
+    assert_eq!(run(0.1, Some(0.0)), run(0.1, None));
+    for (noise, average) in [(-1.0, None), (f32::NAN, None), (0.0, Some(1.0))] {
+        let options = Options {
+            noise,
+            average,
+            ..Options::default()
+        };
+        let mut network = network();
+        assert!(matches!(
+            train(&mut network, &data, None, &options, &mut silent),
+            Err(Error::Option { .. })
+        ));
+    }
+}
