@@ -193,7 +193,7 @@ fn mnist(name: &'static str, network: Network) -> Recipe {
         divide: 255.0,
         input_range: Some([0.0, 1.0]),
         shrink: ShrinkOptions {
-            max_drop: 0.001,
+            max_drop: 0.002,
             // A dense layer of live units needs no map; single weights go by their width.
             weights: false,
             value_bits: vec![14, 12, 10],
