@@ -140,9 +140,12 @@ fn discard(args: &StoreArgs, directory: &std::path::Path) -> Result<(), Failure>
         ));
     }
     let store = Store::open(directory).map_err(file)?;
-    let gone = store
-        .discard(|key, about| args.wants(&key.peer.to_string(), &about.model))
-        .map_err(file)?;
+    let gone = if args.all {
+        store.discard_all()
+    } else {
+        store.discard(|key, about| args.wants(&key.peer.to_string(), &about.model))
+    };
+    let gone = gone.map_err(file)?;
     if args.json {
         println!("{}", json!({ "discarded": gone }));
     } else {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::entry::{self, About, EntryId, Header, MAX_PAYLOAD, ShelfKey};
 use super::error::StoreError;
 use super::msgs::{HeldEntry, MAX_COUNTER, MAX_ENTRIES};
-use super::open::{Stage, parse};
+use super::open::{Stage, is_hex, parse};
 use super::seal::{EntryKey, WRAPPED};
 use super::shelf::{ShelfState, read_small};
 use super::{Burnt, Pending, Settled, Slot, Store};
@@ -274,6 +274,31 @@ impl Store {
             if which(&state.key, &state.about) {
                 gone += self.entry_count(&folder, &state)?;
                 self.erase_shelf(&folder)?;
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Removes everything that was prepared, shelves that cannot be read included, and says how many
+    /// entries went.
+    ///
+    /// # Errors
+    /// The machine's.
+    pub fn discard_all(&self) -> Result<usize, StoreError> {
+        let gone = self.discard(|_, _| true)?;
+        let _gate = self.locked();
+        for folder in self.names(&self.shelves_dir())? {
+            if is_hex(&folder) {
+                self.erase_shelf(&folder)?;
+            }
+        }
+        // Keys whose shelf somebody removed by hand.
+        for name in self.names(&self.keys_dir())? {
+            if let Some((folder, epoch)) = name.split_once('.')
+                && is_hex(folder)
+                && is_hex(epoch)
+            {
+                self.erase_generation(folder, epoch)?;
             }
         }
         Ok(gone)

@@ -301,7 +301,7 @@ pub(super) fn parse(name: &str) -> Option<(u64, Stage)> {
     (stage.name(number) == name).then_some((number, stage))
 }
 
-fn is_hex(name: &str) -> bool {
+pub(super) fn is_hex(name: &str) -> bool {
     name.len() == 32 && name.bytes().all(|b| b.is_ascii_hexdigit())
 }
 

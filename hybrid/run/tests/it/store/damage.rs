@@ -86,6 +86,25 @@ fn a_damaged_shelf_begins_anew() {
 }
 
 #[test]
+fn everything_can_be_discarded_damaged_or_not() {
+    let mut pair = Pair::new(11);
+    assert!(pair.session(script(3, 0)));
+    let state = first(&pair, Party::Client, "state");
+    pair.client.tamper(&state, |bytes| bytes.truncate(9));
+    let store = open(&pair.client).unwrap();
+    assert_eq!(store.take_warnings().len(), 1);
+    assert_eq!(store.discard(|_, _| true).unwrap(), 0);
+    assert_eq!(pair.client.contents(".ready").len(), 3);
+    store.discard_all().unwrap();
+    for ending in [".ready", "state", "1.key"] {
+        assert!(pair.client.contents(ending).is_empty(), "{ending}");
+    }
+    drop(store);
+    assert!(open(&pair.client).unwrap().take_warnings().is_empty());
+    assert!(pair.session(script(1, 1)));
+}
+
+#[test]
 fn foreign_files_are_left_alone() {
     let mut pair = Pair::new(6);
     assert!(pair.session(script(2, 0)));
