@@ -23,6 +23,18 @@ fn the_demo_is_exact_and_says_its_cost() {
 }
 
 #[test]
+fn the_demo_runs_on_every_backend() {
+    for backend in ["ot", "gc+ot", "auto"] {
+        let output = privet(&["demo", "--json", "--index", "5", "--backend", backend]);
+        let last = json_lines(&output).pop().unwrap();
+        assert_eq!(last["exact"], true, "{backend}");
+        let part = |name: &str| last[name]["bytes"].as_u64().unwrap();
+        assert_eq!(last["bytes"], part("offline") + part("online"), "{backend}");
+        assert!(part("offline") > 0, "{backend}");
+    }
+}
+
+#[test]
 fn identities_are_private_and_never_replaced() {
     let scratch = Scratch::new("identity");
     let ids = Identities::new(&scratch);
@@ -65,6 +77,24 @@ fn a_model_is_quantised_inspected_planned_and_evaluated() {
     );
     assert_eq!(one["fixed_accuracy"], two["fixed_accuracy"]);
     assert!(one["fixed_accuracy"].as_f64().unwrap() >= 0.9);
+
+    let planned = |backend| {
+        let output = privet(&["plan", &quantised, "--backend", backend, "--json"]);
+        json_lines(&output).pop().unwrap()
+    };
+    let [gc, ot, both] = ["gc", "ot", "gc+ot"].map(planned);
+    for (plan, backend) in [(&gc, "gc"), (&ot, "ot"), (&both, "gc+ot")] {
+        assert_eq!(plan["backend"], backend);
+        let part = |name: &str| plan[name]["bytes"].as_u64().unwrap();
+        assert_eq!(plan["bytes"], part("offline") + part("online"));
+    }
+    let seconds = |plan: &Value| plan["seconds"].as_f64().unwrap();
+    let least = [&gc, &ot, &both]
+        .map(seconds)
+        .into_iter()
+        .fold(1e9, f64::min);
+    assert_eq!(seconds(&planned("auto")), least);
+    assert!(ot["bytes"].as_u64() < gc["bytes"].as_u64());
 
     let plan = json_lines(&privet(&["plan", &quantised, "--json"]))
         .pop()
