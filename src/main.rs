@@ -16,9 +16,12 @@ mod prepare;
 mod progress;
 mod quantise;
 mod serve;
+mod shrink;
 mod store;
 mod synth;
 mod table;
+mod train;
+mod training;
 
 use std::process::ExitCode;
 
@@ -50,6 +53,9 @@ enum Command {
     Store(store::StoreArgs),
     Quantise(quantise::Quantise),
     Evaluate(quantise::Evaluate),
+    Train(train::Train),
+    Prune(shrink::Prune),
+    Shrink(shrink::Shrink),
     Inspect(plan::Inspect),
     Plan(plan::PlanArgs),
     /// Look at, evaluate and convert netlists.
@@ -80,6 +86,9 @@ fn main() -> ExitCode {
         Command::Store(args) => store::run(args),
         Command::Quantise(args) => quantise::run(args),
         Command::Evaluate(args) => quantise::evaluate(args),
+        Command::Train(args) => train::run(args),
+        Command::Prune(args) => shrink::run_prune(args),
+        Command::Shrink(args) => shrink::run_shrink(args),
         Command::Inspect(args) => plan::inspect(args),
         Command::Plan(args) => plan::run(args),
         Command::Netlist(command) => netlist::run(command),

@@ -15,5 +15,6 @@ mod cli {
     mod networks;
     mod prepared;
     mod rig;
+    mod training;
     mod wrong;
 }
