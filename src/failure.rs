@@ -65,6 +65,7 @@ impl From<RunError> for Failure {
             RunError::Contradiction(_) => Kind::Check,
             RunError::Net(_)
             | RunError::Ot(_)
+            | RunError::Gmw(_)
             | RunError::Garble(_)
             | RunError::Graph(_)
             | RunError::Incompatible(_)

@@ -1,5 +1,32 @@
 //! Work on secret shares: GMW over netlists, comparison and what is built on it, products by oblivious transfer.
+//!
+//! A [`Context`] is one party at work: a channel, a [`Source`] of prepared material, a planned comparison and a batch size. What it
+//! computes on [`Shares`](privet_ring::Shares) and [`BitShares`](privet_ring::BitShares) equals the fixed-point oracle bit for bit.
+//!
+//! | module | gives |
+//! |---|---|
+//! | [`source`], [`material`] | triples, bit products, transfers and tables, made on demand or ahead |
+//! | [`compare`], [`relu`], [`select`] | millionaires' comparison in planned shapes, signs, ReLU with truncation, MUX, B2A |
+//! | [`product`] | products by correlated OT |
+//!
+//! Semi-honest adversary. Cores are pure: [`Context`] alone moves their messages.
 
 #![forbid(unsafe_code)]
 
+mod and;
+pub mod compare;
+pub mod context;
+mod error;
+mod flights;
+pub mod material;
 pub mod product;
+pub mod relu;
+pub mod select;
+pub mod source;
+mod transfer;
+mod wire;
+
+pub use context::Context;
+pub use error::{ApiMisuse, Error, PeerMisbehaved};
+pub use material::Material;
+pub use source::{Counters, Demand, Live, Source, Stored};

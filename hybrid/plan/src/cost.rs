@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::error::PlanError;
 
 pub mod boolean;
+pub mod gmw;
 pub mod link;
 pub mod ot;
 pub mod product;

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod compare;
 pub mod cost;
 pub mod error;
 pub mod lower;
@@ -20,7 +21,7 @@ pub use error::PlanError;
 pub use lower::{LANES, dot_ports, sum_ports};
 pub use options::{Backend, Caps, Choice, Party, PlanOptions, Reveal};
 pub use plan::Plan;
-pub use share::{Bridge, ShareLinear, ShareStep};
+pub use share::{Bridge, ReluTrunc, ShareLinear, ShareStep};
 pub use step::{
     BitMap, Buffer, BufferId, CellStep, Domain, LinearGroup, LinearStep, Port, Row, Source, Step,
     StepKind, TapSet, WireStep, WireWords, units,

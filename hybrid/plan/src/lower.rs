@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 use privet_model::quant::ir::{Graph, Node, Op, Tensor, TensorId};
 use privet_netlists::catalogue::BlockSpec;
 
+use crate::cost::gmw::Demand;
 use crate::cost::{BlockCost, Known, StepCost, block_cost};
 use crate::error::PlanError;
 use crate::options::{Backend, Party, PlanOptions};
@@ -150,7 +151,7 @@ impl Lowering<'_> {
     }
 
     fn push(&mut self, layer: &str, kind: StepKind, cost: StepCost) -> Result<(), PlanError> {
-        self.push_prepared(layer, kind, cost, StepCost::default())
+        self.push_prepared(layer, kind, cost, StepCost::default(), Demand::default())
     }
 
     /// Pushes a step some of whose work is done before the input is known.
@@ -159,8 +160,11 @@ impl Lowering<'_> {
         layer: &str,
         kind: StepKind,
         cost: StepCost,
-        offline: StepCost,
+        mut offline: StepCost,
+        demand: Demand,
     ) -> Result<(), PlanError> {
+        offline.client_silent += demand.transfers_sent(true);
+        offline.server_silent += demand.transfers_sent(false);
         self.charge((std::mem::size_of::<Step>() + layer.len()) as u64)?;
         let tweak_base = self.tweaks;
         self.tweaks += cost.tweaks();
@@ -170,6 +174,7 @@ impl Lowering<'_> {
             tweak_base,
             cost,
             offline,
+            demand,
             frees: Vec::new(),
         });
         Ok(())

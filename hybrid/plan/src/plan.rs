@@ -7,6 +7,7 @@ use privet_netlists::catalogue::BlockSpec;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::cost::gmw::Demand;
 use crate::cost::{Cost, LinkModel, Rates, StepCost, boolean, silent};
 use crate::error::PlanError;
 use crate::lower::{LANES, lower};
@@ -39,6 +40,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Tweaks that one inference uses up.
     pub tweaks: u64,
+    /// Material for bits that one inference uses up.
+    pub demand: Demand,
     /// What one inference costs.
     pub cost: Cost,
     /// SHA-256 of everything public: graph, options, netlists, counts.
@@ -61,8 +64,10 @@ impl Plan {
         let (client, server) = silent::bytes_after(&offline, 0);
         offline.client_bytes += client;
         offline.server_bytes += server;
-        let requests = inference.triples.div_ceil(silent::CHUNK as u64);
-        offline.flights += u32::try_from(2 * requests).unwrap_or(u32::MAX);
+        let bits = demand(&lowered.steps);
+        if !bits.is_empty() {
+            offline.flights += 2;
+        }
         let material = material(&lowered.buffers, &lowered.steps);
         let memory = FIXED_MEMORY
             + peak_labels(&lowered.buffers, &lowered.steps, &options)?
@@ -85,6 +90,7 @@ impl Plan {
             buffers: lowered.buffers,
             steps: lowered.steps,
             tweaks: lowered.tweaks,
+            demand: bits,
             cost,
             hash,
         })
@@ -271,26 +277,36 @@ fn hash(
 /// Bytes of one inference's material at the party that keeps more: the client with its masks.
 fn material(buffers: &[Buffer], steps: &[Step]) -> u64 {
     let words = |id: &BufferId| buffers.get(id.0 as usize).map_or(0, Buffer::bytes);
-    let each = steps.iter().map(|step| {
-        let triples = step.cost.triples / 8 * 3;
-        triples
-            + match &step.kind {
-                StepKind::Share(ShareStep::Mask { out, .. }) => words(out),
-                StepKind::Share(ShareStep::Linear(linear)) => words(&linear.out),
-                StepKind::Share(
-                    ShareStep::Input { .. }
-                    | ShareStep::Sum { .. }
-                    | ShareStep::AddConst { .. }
-                    | ShareStep::Bridge(_),
-                )
-                | StepKind::Input { .. }
-                | StepKind::Linear(_)
-                | StepKind::Cells(_)
-                | StepKind::Wire(_)
-                | StepKind::Output { .. } => 0,
-            }
+    let each = steps.iter().map(|step| match &step.kind {
+        StepKind::Share(ShareStep::Mask { out, .. }) => words(out),
+        StepKind::Share(ShareStep::Linear(linear)) => words(&linear.out),
+        StepKind::Share(
+            ShareStep::Input { .. }
+            | ShareStep::Sum { .. }
+            | ShareStep::AddConst { .. }
+            | ShareStep::Bridge(_)
+            | ShareStep::ReluTrunc(_),
+        )
+        | StepKind::Input { .. }
+        | StepKind::Linear(_)
+        | StepKind::Cells(_)
+        | StepKind::Wire(_)
+        | StepKind::Output { .. } => 0,
     });
-    each.sum()
+    let bits = demand(steps);
+    let bits = 24 * bits.triples
+        + 40 * bits.common_triples
+        + 16 * (bits.client_oles + bits.server_oles)
+        + 1032 * (bits.client_transfers + bits.server_transfers)
+        + 8 * bits.tables.values().sum::<u64>();
+    each.sum::<u64>() + bits
+}
+
+/// Material for bits of all steps.
+fn demand(steps: &[Step]) -> Demand {
+    let mut demand = Demand::default();
+    steps.iter().for_each(|step| demand.add(&step.demand, 1));
+    demand
 }
 
 /// Peak bytes of labels: buffers are made when first written and dropped after their last reader.

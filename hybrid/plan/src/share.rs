@@ -10,6 +10,7 @@ use privet_netlists::catalogue::BlockSpec;
 use privet_ring::linear::{Conv, Geometry};
 use serde::Serialize;
 
+use crate::compare::Shape;
 use crate::error::PlanError;
 use crate::step::BufferId;
 
@@ -48,7 +49,27 @@ pub enum ShareStep {
     },
     /// Through a netlist from additive shares, to additive shares, or both.
     Bridge(Bridge),
+    /// `floor(max(x, 0) / 2^shift)` by comparison of the shares, without a netlist.
+    ReluTrunc(ReluTrunc),
 }
+
+/// ReLU with exact truncation on additive shares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReluTrunc {
+    /// Words that enter.
+    pub from: BufferId,
+    /// Width of the ring that they are read in.
+    pub ring_bits: u32,
+    /// Bits dropped.
+    pub shift: u32,
+    /// Words that result.
+    pub out: BufferId,
+    /// How signs are found.
+    pub shape: Shape,
+}
+
+/// Elements that are compared side by side, at most.
+pub const COMPARED: usize = 1 << 15;
 
 /// A linear layer on masked shares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -96,6 +117,7 @@ impl ShareStep {
                 ids
             }
             Self::Bridge(step) => vec![step.from, step.out],
+            Self::ReluTrunc(step) => vec![step.from, step.out],
         }
     }
 }

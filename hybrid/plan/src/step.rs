@@ -7,6 +7,7 @@
 use privet_netlists::catalogue::BlockSpec;
 use serde::{Deserialize, Serialize};
 
+use crate::cost::gmw::Demand;
 use crate::options::Reveal;
 use crate::share::ShareStep;
 
@@ -78,6 +79,8 @@ pub struct Step {
     /// What its material costs, made before; without the bytes of random correlated OTs, which are
     /// made in bulk.
     pub offline: crate::cost::StepCost,
+    /// Material for bits that it uses up.
+    pub demand: Demand,
     /// Buffers that no later step reads.
     pub frees: Vec<BufferId>,
 }

@@ -11,6 +11,9 @@ pub enum RunError {
     /// Oblivious transfer.
     #[error(transparent)]
     Ot(#[from] privet_ot::Error),
+    /// Work on shares.
+    #[error(transparent)]
+    Gmw(privet_gmw::Error),
     /// Garbling.
     #[error(transparent)]
     Garble(#[from] privet_garble::Error),
@@ -35,4 +38,16 @@ pub enum RunError {
     /// A defect of this program: a plan that contradicts itself.
     #[error("internal contradiction in the plan: {0}")]
     Contradiction(&'static str),
+}
+
+impl From<privet_gmw::Error> for RunError {
+    fn from(error: privet_gmw::Error) -> Self {
+        if let privet_gmw::Error::Net(error) = error {
+            return Self::Net(error);
+        }
+        if let privet_gmw::Error::Ot(error) = error {
+            return Self::Ot(error);
+        }
+        Self::Gmw(error)
+    }
 }

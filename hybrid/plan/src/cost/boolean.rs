@@ -11,6 +11,7 @@ use privet_netlists::catalogue::BlockSpec;
 use privet_netlists::{Gate, Netlist};
 
 use super::StepCost;
+use super::gmw::Demand;
 use crate::error::PlanError;
 
 /// Instances that are evaluated side by side, at most.
@@ -55,23 +56,22 @@ pub fn units(instances: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
         .map(move |start| start..instances.min(start + LANES))
 }
 
-/// Material and inference of `instances` of a netlist with these levels.
+/// Inference and material of `instances` of a netlist with these levels.
 #[must_use]
-pub fn cost(levels: &[u64], instances: usize) -> [StepCost; 2] {
-    let (mut offline, mut online) = (StepCost::default(), StepCost::default());
+pub fn cost(levels: &[u64], instances: usize) -> (StepCost, Demand) {
+    let (mut online, mut demand) = (StepCost::default(), Demand::default());
     for unit in units(instances) {
         for ands in levels {
-            let triples = 64 * words(*ands, unit.len());
-            offline.client_silent += triples;
-            offline.server_silent += triples;
-            online.triples += triples;
+            let words = words(*ands, unit.len());
+            demand.triples += words;
+            online.triples += 64 * words;
             let bytes = 2 * ands * unit.len().div_ceil(8) as u64;
             online.client_bytes += bytes;
             online.server_bytes += bytes;
             online.flights += 1;
         }
     }
-    [offline, online]
+    (online, demand)
 }
 
 /// [`levels`] of a block, counted once.
@@ -117,10 +117,10 @@ mod tests {
 
     #[test]
     fn large_layers_are_cut() {
-        let [offline, online] = cost(&[3], LANES + 1);
+        let (online, demand) = cost(&[3], LANES + 1);
         assert_eq!(online.flights, 2);
         assert_eq!(online.client_bytes, 6 * (LANES as u64 / 8 + 1));
         assert_eq!(online.triples, 64 * (3 * LANES as u64 / 64 + 1));
-        assert_eq!(offline.client_silent, online.triples);
+        assert_eq!(64 * demand.triples, online.triples);
     }
 }

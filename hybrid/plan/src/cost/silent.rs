@@ -17,9 +17,6 @@ const CONSUMED: u64 = (1 << 17) + DEPTH * TREES;
 /// Trees that make the next iteration's material.
 const KEPT: u64 = CONSUMED.div_ceil(LEAVES);
 
-/// Triples that are asked for at a time: each time costs a latency in both directions.
-pub const CHUNK: usize = 1 << 15;
-
 /// Bytes from sender to receiver that the first `n` transfers of an instance move after its set-up.
 #[must_use]
 pub const fn bytes(n: u64) -> u64 {

@@ -123,7 +123,7 @@ impl Lowering<'_> {
         cost.add_block(self.block(layer, &block, &known)?, instances as u64);
         if self.boolean() {
             let levels = boolean::block_levels(layer, &block)?;
-            let [offline, online] = boolean::cost(&levels, instances);
+            let (online, demand) = boolean::cost(&levels, instances);
             let step = CellStep {
                 block,
                 instances,
@@ -131,7 +131,8 @@ impl Lowering<'_> {
                 out,
                 outputs,
             };
-            return self.push_prepared(layer, StepKind::Cells(step), online, offline);
+            let kind = StepKind::Cells(step);
+            return self.push_prepared(layer, kind, online, StepCost::default(), demand);
         }
         let mut cost = self.with_tables(cost);
         if self.options.garbler == Party::Client && ports.iter().any(Port::is_secret) {

@@ -7,6 +7,7 @@
 //!   Differs: no homomorphic encryption; under `gc+ot` the garbled parts run online.
 //! - Cost: that of the plan, byte for byte, offline and online.
 
+mod bits;
 mod boolean;
 mod bridge;
 pub(crate) mod correlated;
@@ -26,6 +27,7 @@ use super::{Executor, Outcome, Programs, Worker, merge};
 use crate::error::RunError;
 use crate::report::{LayerReport, Progress};
 use crate::seat::AnySeat;
+use bits::Bits;
 use material::{Material, Parts};
 use planes::Planes;
 use words::Words;
@@ -58,6 +60,7 @@ pub(crate) struct ShareExecutor<'p> {
     side: Side<'p>,
     held: Vec<Option<Held>>,
     parts: Parts,
+    bits_left: Bits,
 }
 
 impl<'p> ShareExecutor<'p> {
@@ -72,11 +75,13 @@ impl<'p> ShareExecutor<'p> {
             Side::Client(_) => None,
             Side::Server(model) => Some(model),
         };
+        let (parts, bits_left) = material.into_parts();
         Ok(Self {
             labels: Executor::new(plan, programs, model, inference)?,
             side,
             held: plan.buffers.iter().map(|_| None).collect(),
-            parts: material.into_parts(),
+            parts,
+            bits_left,
         })
     }
 
@@ -174,6 +179,7 @@ impl<'p> ShareExecutor<'p> {
             ShareStep::Linear(linear) => self.linear(linear),
             ShareStep::Sum { words, out } => self.sum(words, *out),
             ShareStep::AddConst { node, input, out } => self.add_const(*node, *input, *out),
+            ShareStep::ReluTrunc(step) => self.relu_trunc(first(lanes)?, step),
             ShareStep::Bridge(bridge) => match self.between(bridge)? {
                 Domain::Bool => self.boolean_bridge(first(lanes)?, bridge),
                 Domain::Labels | Domain::Arith => self.bridge(lanes, seats, bridge, tweak),

@@ -253,7 +253,7 @@ fn a_client_that_dies_amid_an_inference_ends_the_session() {
             let set = privet_ot::silent::Parameters::default();
             let delta = privet_prim::Delta::random();
             control.send_msg(&Request::Infer).unwrap();
-            let kept = privet_ot::silent::setup_first(control, delta, set).unwrap();
+            let kept = privet_ot::silent::setup_second(control, delta, set).unwrap();
             control.send(&vec![7; bytes]).unwrap();
             control.flush().unwrap();
             drop(kept);
@@ -291,7 +291,7 @@ fn a_server_that_dies_amid_an_inference_is_an_error() {
             let _: Request = control.recv_msg(MAX_CONTROL).unwrap();
             let set = privet_ot::silent::Parameters::default();
             let delta = privet_prim::Delta::random();
-            drop(privet_ot::silent::setup_second(control, delta, set).unwrap());
+            drop(privet_ot::silent::setup_first(control, delta, set).unwrap());
             control.flush().unwrap();
         });
         let mut client = Client::start(ours, &wishes)?;

@@ -4,14 +4,17 @@ use privet_model::quant::ir::{Node, Op, TensorId};
 use privet_netlists::catalogue::BlockSpec;
 use privet_netlists::generate::Share;
 
-use super::super::Lowering;
+use super::super::{Lowering, unsupported};
+use crate::compare::Shape;
+use crate::cost::gmw::{self, Demand, OpCost};
 use crate::cost::ot::cot_input;
 use crate::cost::{Known, ROW_BYTES, StepCost, boolean};
 use crate::error::PlanError;
-use crate::share::{Bridge, ShareStep};
+use crate::share::{Bridge, COMPARED, ReluTrunc, ShareStep};
 use crate::step::{BitMap, BufferId, Domain, StepKind, WireStep, WireWords};
 
-/// What a netlist between shares computes.
+/// What is computed between shares.
+#[derive(Clone, Copy)]
 struct Activation {
     result: TensorId,
     relu: bool,
@@ -98,6 +101,18 @@ impl Lowering<'_> {
             return Ok(false);
         }
         let out = self.new_words(self.elements(&node.name, act.result)?, out_bits)?;
+        if self.boolean() && act.relu && act.shift + 2 <= ring_bits {
+            let step = ReluTrunc {
+                from,
+                ring_bits,
+                shift: act.shift,
+                out,
+                shape: Shape::FEW_TRANSFERS,
+            };
+            self.compared(node, step)?;
+            self.settle(act, index, out);
+            return Ok(true);
+        }
         let block = BlockSpec::Share(Share {
             ring_bits,
             shift: act.shift,
@@ -106,11 +121,36 @@ impl Lowering<'_> {
             shallow: false,
         });
         self.bridge(&node.name, block, from, out)?;
+        self.settle(act, index, out);
+        Ok(true)
+    }
+
+    /// Notes where an activation's result stands, and which node it took along.
+    fn settle(&mut self, act: Activation, index: usize, out: BufferId) {
         self.shares.words.insert(act.result, out);
         if act.last != index {
             self.shares.done.insert(act.last);
         }
-        Ok(true)
+    }
+
+    /// A ReLU by comparison of the shares.
+    fn compared(&mut self, node: &Node, step: ReluTrunc) -> Result<(), PlanError> {
+        let target = self.buffer(step.out)?;
+        let (n, chunk) = (target.elements as u64, COMPARED as u64);
+        let cost = OpCost::chunked(n, chunk, |n| {
+            gmw::relu_trunc(n, step.ring_bits, step.shift, target.bits, step.shape)
+        });
+        let cost = cost.map_err(|error| unsupported(node, error.to_string(), "report this"))?;
+        let online = StepCost {
+            triples: 64 * (cost.demand.triples + 2 * cost.demand.common_triples),
+            client_bytes: cost.client_bytes,
+            server_bytes: cost.server_bytes,
+            flights: cost.latencies,
+            ..StepCost::default()
+        };
+        let kind = StepKind::Share(ShareStep::ReluTrunc(step));
+        let offline = StepCost::default();
+        self.push_prepared(&node.name, kind, online, offline, cost.demand)
     }
 
     /// A ReLU, a truncation, or both in either order: `max(0, T(z)) = T(max(0, z))`, where nobody else
@@ -179,12 +219,11 @@ impl Lowering<'_> {
         if target.domain == Domain::Arith {
             known.push(Known::Garbler);
         }
-        let mut online = StepCost::default();
-        let mut offline = StepCost::default();
+        let (mut online, mut demand) = (StepCost::default(), Demand::default());
         let counted = self.block(layer, &block, &known)?;
         if self.boolean() {
             let levels = boolean::block_levels(layer, &block)?;
-            [offline, online] = boolean::cost(&levels, source.elements);
+            (online, demand) = boolean::cost(&levels, source.elements);
         } else {
             if source.domain == Domain::Arith {
                 let bits = self.port_bits(layer, &block, 1)?;
@@ -203,7 +242,7 @@ impl Lowering<'_> {
             online.flights += u32::from(self.boolean());
         }
         let kind = StepKind::Share(ShareStep::Bridge(Bridge { block, from, out }));
-        self.push_prepared(layer, kind, online, offline)
+        self.push_prepared(layer, kind, online, StepCost::default(), demand)
     }
 
     /// Width of a block's n-th input port.

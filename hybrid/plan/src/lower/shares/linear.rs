@@ -3,6 +3,7 @@
 use privet_model::quant::ir::{Node, Op, TensorId};
 
 use super::super::{Lowering, unsupported};
+use crate::cost::gmw::Demand;
 use crate::cost::product::{Brings, Choosing, Product};
 use crate::cost::{LinkModel, Rates, StepCost};
 use crate::error::PlanError;
@@ -45,7 +46,8 @@ impl Lowering<'_> {
             inputs_choose: choosing == Choosing::Inputs,
         });
         let online = StepCost::default();
-        self.push_prepared(&node.name, StepKind::Share(step), online, offline)?;
+        let kind = StepKind::Share(step);
+        self.push_prepared(&node.name, kind, online, offline, Demand::default())?;
         self.shares.words.insert(node.output, out);
         Ok(())
     }

@@ -21,7 +21,6 @@ impl ShareExecutor<'_> {
     ) -> Result<(), RunError> {
         let netlist = step.block.netlist().map_err(|_| NO_NETLIST)?;
         let levels = Levels::new(&netlist);
-        let mut triples = self.parts.triples()?;
         let planned = self.buffer(step.out)?;
         let mut out = match self
             .held
@@ -62,7 +61,7 @@ impl ShareExecutor<'_> {
                 }
                 at += declared.bits as usize;
             }
-            let results = evaluation.run(channel, inputs, unit.len(), &mut triples)?;
+            let results = evaluation.run(channel, inputs, unit.len(), &mut self.bits_left)?;
             for b in 0..netlist.output_bits() {
                 let plane = results.plane(b)?;
                 let to = out.plane_mut(b)?;
@@ -81,7 +80,6 @@ impl ShareExecutor<'_> {
     ) -> Result<(), RunError> {
         let netlist = step.block.netlist().map_err(|_| NO_NETLIST)?;
         let levels = Levels::new(&netlist);
-        let mut triples = self.parts.triples()?;
         let (source, target) = (self.buffer(step.from)?, self.buffer(step.out)?);
         let is_server = self.side.is_server();
         // The server's fresh share of what comes out as shares.
@@ -132,7 +130,7 @@ impl ShareExecutor<'_> {
                 }
                 at += width;
             }
-            let results = evaluation.run(channel, inputs, unit.len(), &mut triples)?;
+            let results = evaluation.run(channel, inputs, unit.len(), &mut self.bits_left)?;
             // Units begin at multiples of eight.
             for b in 0..target.bits as usize {
                 let plane = bits.plane_mut(b)?;

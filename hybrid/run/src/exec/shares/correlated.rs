@@ -1,96 +1,53 @@
 //! A session's random correlated OTs in both directions, and what is made of them.
 
 use privet_gmw::product;
+use privet_gmw::source::Live;
 use privet_net::Channel;
-use privet_ot::Error;
-use privet_ot::rcot::{RcotReceiver, RcotSender};
-use privet_ot::silent::{self, Parameters, Receiver, Sender};
-use privet_ot::triples::drive::TripleMaker;
-use privet_ot::triples::{Maker, Triples};
-use privet_plan::cost::silent::CHUNK;
-use privet_prim::{Block, Delta};
+use privet_ot::silent::{Parameters, Receiver, Sender};
+use privet_plan::cost::gmw::Demand;
+use privet_ring::{Client, Server};
 
+use super::bits::Bits;
 use crate::error::RunError;
 
 /// The parameter set that the planner counts with.
 pub(crate) const PARAMETERS: Parameters = Parameters::Secret17;
 
-/// Random correlated OTs that are asked for in larger chunks than fit a cache best.
-struct Wide<T>(T);
-
-impl RcotSender for Wide<Sender> {
-    const SPEAKS: bool = Sender::SPEAKS;
-
-    fn delta(&self) -> Block {
-        RcotSender::delta(&self.0)
-    }
-
-    fn chunk(&self) -> usize {
-        CHUNK
-    }
-
-    fn hash_key(&self) -> Block {
-        self.0.hash_key()
-    }
-
-    fn random_keys(&mut self, ch: &mut Channel, keys: &mut [Block]) -> Result<(), Error> {
-        self.0.random_keys(ch, keys)
-    }
-}
-
-impl RcotReceiver for Wide<Receiver> {
-    fn chunk(&self) -> usize {
-        CHUNK
-    }
-
-    fn hash_key(&self) -> Block {
-        self.0.hash_key()
-    }
-
-    fn random_macs(&mut self, ch: &mut Channel, macs: &mut [Block]) -> Result<(), Error> {
-        self.0.random_macs(ch, macs)
-    }
-}
-
-enum Products {
-    Client(product::Client),
-    Server(product::Server),
-}
-
 /// Silent OT in both directions on one lane, each instance with its own Δ.
-pub(crate) struct Correlated {
-    maker: Maker<Wide<Sender>, Wide<Receiver>>,
-    products: Products,
+pub(crate) enum Correlated {
+    Client(Box<Live<Client, Sender, Receiver>>, product::Client),
+    Server(Box<Live<Server, Sender, Receiver>>, product::Server),
 }
 
 impl Correlated {
-    /// Sets both directions up; the client sends first.
+    /// Sets both directions up; the peer does too.
     pub(crate) fn set_up(channel: &mut Channel, is_server: bool) -> Result<Self, RunError> {
         channel.set_phase("set-up");
-        let delta = Delta::random();
-        let (sender, receiver) = if is_server {
-            silent::setup_second(channel, delta, PARAMETERS)?
+        let made = if is_server {
+            let mut live = Live::setup(channel, PARAMETERS)?;
+            let (sender, receiver) = live.sources();
+            let products = product::Server::new(&*sender, &*receiver);
+            Self::Server(Box::new(live), products)
         } else {
-            silent::setup_first(channel, delta, PARAMETERS)?
+            let mut live = Live::setup(channel, PARAMETERS)?;
+            let (sender, receiver) = live.sources();
+            let products = product::Client::new(&*sender, &*receiver);
+            Self::Client(Box::new(live), products)
         };
         channel.flush()?;
-        let products = if is_server {
-            Products::Server(product::Server::new(&sender, &receiver))
-        } else {
-            Products::Client(product::Client::new(&sender, &receiver))
-        };
-        Ok(Self {
-            maker: Maker::new(Wide(sender), Wide(receiver)),
-            products,
-        })
+        Ok(made)
     }
 
-    pub(crate) fn triples(
+    /// Material for bits.
+    pub(crate) fn bits(
         &mut self,
         channel: &mut Channel,
-        words: usize,
-    ) -> Result<Triples<1>, RunError> {
-        Ok(self.maker.triples(channel, words)?)
+        demand: &Demand,
+    ) -> Result<Bits, RunError> {
+        Ok(match self {
+            Self::Client(live, _) => Bits::client(live.prepare(channel, demand)?),
+            Self::Server(live, _) => Bits::server(live.prepare(channel, demand)?),
+        })
     }
 
     /// The client's share of W·r.
@@ -100,11 +57,11 @@ impl Correlated {
         layer: &product::Layer<'_>,
         inputs: &[u64],
     ) -> Result<Vec<u64>, RunError> {
-        match &mut self.products {
-            Products::Client(client) => {
-                Ok(client.multiply(channel, self.maker.sources(), layer, inputs)?)
+        match self {
+            Self::Client(live, client) => {
+                Ok(client.multiply(channel, live.sources(), layer, inputs)?)
             }
-            Products::Server(_) => Err(RunError::Contradiction("masks on the wrong side")),
+            Self::Server(..) => Err(RunError::Contradiction("masks on the wrong side")),
         }
     }
 
@@ -115,11 +72,11 @@ impl Correlated {
         layer: &product::Layer<'_>,
         weights: &[i64],
     ) -> Result<Vec<u64>, RunError> {
-        match &mut self.products {
-            Products::Server(server) => {
-                Ok(server.multiply(channel, self.maker.sources(), layer, weights)?)
+        match self {
+            Self::Server(live, server) => {
+                Ok(server.multiply(channel, live.sources(), layer, weights)?)
             }
-            Products::Client(_) => Err(RunError::Contradiction("weights on the wrong side")),
+            Self::Client(..) => Err(RunError::Contradiction("weights on the wrong side")),
         }
     }
 }

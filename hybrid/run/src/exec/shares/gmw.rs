@@ -10,9 +10,9 @@
 
 use privet_net::Channel;
 use privet_netlists::netlist::{Gate, Netlist, OutputBit};
-use privet_ot::triples::Triples;
 use zeroize::Zeroizing;
 
+use super::bits::Bits;
 use super::planes::Planes;
 use crate::error::RunError;
 
@@ -63,7 +63,7 @@ impl Evaluation<'_> {
         channel: &mut Channel,
         inputs: Planes,
         len: usize,
-        triples: &mut Triples<1>,
+        bits: &mut Bits,
     ) -> Result<Planes, RunError> {
         let stride = len.div_ceil(8);
         if inputs.bytes().len() != self.netlist.input_bits() * stride {
@@ -81,7 +81,7 @@ impl Evaluation<'_> {
                 self.linear(&mut wires, stride, *gate)?;
             }
             if !ands.is_empty() {
-                self.ands(channel, &mut wires, stride, ands, triples)?;
+                self.ands(channel, &mut wires, stride, ands, bits)?;
             }
         }
         let mut out = Planes::zeros(len, self.netlist.output_bits());
@@ -132,12 +132,10 @@ impl Evaluation<'_> {
         wires: &mut [u8],
         stride: usize,
         ands: &[usize],
-        triples: &mut Triples<1>,
+        bits: &mut Bits,
     ) -> Result<(), RunError> {
         let len = ands.len() * stride;
-        let taken = triples
-            .take(len.div_ceil(8))
-            .map_err(privet_ot::Error::from)?;
+        let taken = bits.triples(len.div_ceil(8))?;
         let [b] = &taken.b;
         let [c] = &taken.c;
         // Both operands under the triple's masks: x ⊕ a, then y ⊕ b.

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 
 use privet_gmw::product::{Choosers, Inputs, Layer};
 use privet_net::Channel;
-use privet_ot::triples::Triples;
 use privet_plan::{BufferId, Party, Plan, ShareLinear, ShareStep, StepKind, share};
 use privet_ring::Ring;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::Side;
+use super::bits::Bits;
 use super::correlated::Correlated;
 use super::words::{Words, low};
 use crate::error::RunError;
@@ -21,13 +21,13 @@ use crate::error::RunError;
 /// holds masks, on the server's none.
 pub struct Material {
     parts: VecDeque<Part>,
+    bits: Bits,
 }
 
 /// One step's part.
 enum Part {
     Mask(Zeroizing<Vec<u64>>),
     Shares(Zeroizing<Vec<u64>>),
-    Triples(Triples<1>),
 }
 
 /// A step's part as the plan describes it: what it is, and its words.
@@ -35,7 +35,6 @@ enum Part {
 enum Form {
     Mask(usize),
     Shares(usize),
-    Triples(usize),
 }
 
 /// Parts that are taken in the plan's order.
@@ -57,13 +56,6 @@ impl Parts {
             _ => Err(OUT_OF_STEP),
         }
     }
-
-    pub(super) fn triples(&mut self) -> Result<Triples<1>, RunError> {
-        match self.0.pop_front() {
-            Some(Part::Triples(triples)) => Ok(triples),
-            _ => Err(OUT_OF_STEP),
-        }
-    }
 }
 
 impl Material {
@@ -75,10 +67,8 @@ impl Material {
         channel: &mut Channel,
     ) -> Result<Self, RunError> {
         let mut parts = VecDeque::new();
-        // All triples at once: each request costs latencies.
-        let each = plan.steps.iter().filter_map(|step| triples(plan, step));
-        let words = each.fold(0usize, usize::saturating_add);
-        let mut made = correlated.triples(channel, words)?;
+        // All of it at once: each request costs a latency.
+        let bits = correlated.bits(channel, &plan.demand)?;
         let mut masks: HashMap<BufferId, Words> = HashMap::new();
         for step in &plan.steps {
             match &step.kind {
@@ -97,15 +87,14 @@ impl Material {
                     let shares = products(plan, side, correlated, channel, linear, mask)?;
                     parts.push_back(Part::Shares(Zeroizing::new(shares)));
                 }
-                StepKind::Cells(_) | StepKind::Share(ShareStep::Bridge(_)) => {
-                    if let Some(words) = triples(plan, step) {
-                        let taken = made.take(words).map_err(privet_ot::Error::from)?;
-                        parts.push_back(Part::Triples(taken));
-                    }
-                }
                 StepKind::Share(
-                    ShareStep::Input { .. } | ShareStep::Sum { .. } | ShareStep::AddConst { .. },
+                    ShareStep::Input { .. }
+                    | ShareStep::Sum { .. }
+                    | ShareStep::AddConst { .. }
+                    | ShareStep::Bridge(_)
+                    | ShareStep::ReluTrunc(_),
                 )
+                | StepKind::Cells(_)
                 | StepKind::Input { .. }
                 | StepKind::Linear(_)
                 | StepKind::Wire(_)
@@ -114,11 +103,11 @@ impl Material {
             channel.progress();
         }
         channel.flush()?;
-        Ok(Self { parts })
+        Ok(Self { parts, bits })
     }
 
-    pub(crate) fn into_parts(self) -> Parts {
-        Parts(self.parts)
+    pub(crate) fn into_parts(self) -> (Parts, Bits) {
+        (Parts(self.parts), self.bits)
     }
 
     /// Bytes that the material of this plan has at a party.
@@ -126,28 +115,19 @@ impl Material {
     pub fn bytes(plan: &Plan, party: Party) -> usize {
         let words = forms(plan, party).into_iter().map(|form| match form {
             Form::Mask(words) | Form::Shares(words) => words,
-            Form::Triples(words) => 3 * words,
         });
-        8 * words.sum::<usize>()
+        8 * words.sum::<usize>() + Bits::bytes(&plan.demand, party)
     }
 
-    /// All words in the plan's order, little-endian.
+    /// All words in the plan's order, little-endian, then the material for bits.
     #[must_use]
     pub fn into_bytes(self) -> Zeroizing<Vec<u8>> {
         let mut bytes = Zeroizing::new(Vec::new());
-        let mut push = |words: &[u64]| bytes.extend(words.iter().flat_map(|w| w.to_le_bytes()));
         for part in self.parts {
-            match part {
-                Part::Mask(words) | Part::Shares(words) => push(&words),
-                Part::Triples(mut triples) => {
-                    let Triples { a, b: [b], c: [c] } = &mut triples;
-                    for words in [a, b, c] {
-                        push(words);
-                        words.zeroize();
-                    }
-                }
-            }
+            let (Part::Mask(words) | Part::Shares(words)) = part;
+            bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         }
+        bytes.extend_from_slice(&self.bits.into_bytes());
         bytes
     }
 
@@ -163,23 +143,21 @@ impl Material {
                 bytes.len()
             )));
         }
-        let mut words = bytes
+        let own = expected - Bits::bytes(&plan.demand, party);
+        let (words, bits) = bytes.split_at(own);
+        let mut words = words
             .as_chunks::<8>()
             .0
             .iter()
             .map(|word| u64::from_le_bytes(*word));
-        let mut take = |count: usize| words.by_ref().take(count).collect::<Vec<u64>>();
+        let mut take = |count: usize| Zeroizing::new(words.by_ref().take(count).collect());
         let parts = forms(plan, party).into_iter().map(|form| match form {
-            Form::Mask(count) => Part::Mask(Zeroizing::new(take(count))),
-            Form::Shares(count) => Part::Shares(Zeroizing::new(take(count))),
-            Form::Triples(count) => Part::Triples(Triples {
-                a: take(count),
-                b: [take(count)],
-                c: [take(count)],
-            }),
+            Form::Mask(count) => Part::Mask(take(count)),
+            Form::Shares(count) => Part::Shares(take(count)),
         });
         Ok(Self {
             parts: parts.collect(),
+            bits: Bits::from_bytes(&plan.demand, party, bits)?,
         })
     }
 }
@@ -202,14 +180,6 @@ impl<'a> From<Side<'a>> for Owner<'a> {
     }
 }
 
-/// Words of triples of a step whose netlist runs under GMW; none of other steps.
-fn triples(plan: &Plan, step: &privet_plan::Step) -> Option<usize> {
-    let boolean = plan.options.backend == privet_plan::Backend::Ot;
-    let netlist = !step.kind.blocks().is_empty();
-    let words = || usize::try_from(step.cost.triples / 64).unwrap_or(usize::MAX);
-    (boolean && netlist).then(words)
-}
-
 /// The parts of a plan's material at a party.
 fn forms(plan: &Plan, party: Party) -> Vec<Form> {
     let elements = |id: &BufferId| plan.buffers.get(id.0 as usize).map_or(0, |b| b.elements);
@@ -222,12 +192,14 @@ fn forms(plan: &Plan, party: Party) -> Vec<Form> {
         .filter_map(|step| match &step.kind {
             StepKind::Share(ShareStep::Mask { out, .. }) => Some(Form::Mask(masks(out))),
             StepKind::Share(ShareStep::Linear(linear)) => Some(Form::Shares(elements(&linear.out))),
-            StepKind::Cells(_) | StepKind::Share(ShareStep::Bridge(_)) => {
-                triples(plan, step).map(Form::Triples)
-            }
             StepKind::Share(
-                ShareStep::Input { .. } | ShareStep::Sum { .. } | ShareStep::AddConst { .. },
+                ShareStep::Input { .. }
+                | ShareStep::Sum { .. }
+                | ShareStep::AddConst { .. }
+                | ShareStep::Bridge(_)
+                | ShareStep::ReluTrunc(_),
             )
+            | StepKind::Cells(_)
             | StepKind::Input { .. }
             | StepKind::Linear(_)
             | StepKind::Wire(_)

@@ -1,0 +1,56 @@
+//! A protocol as flights: both parties send, then both receive. No channel is in sight.
+
+use crate::error::Error;
+use crate::wire::split;
+
+/// One party's part of a protocol. Where [`done`](Self::done) is false, [`send`](Self::send) and then
+/// [`receive`](Self::receive) make one flight.
+pub(crate) trait Flights {
+    /// Appends this flight's message, which may be empty; gives the bytes that the peer sends meanwhile.
+    fn send(&mut self, out: &mut Vec<u8>) -> Result<usize, Error>;
+
+    /// Takes the peer's message of that length.
+    fn receive(&mut self, msg: &[u8]) -> Result<(), Error>;
+
+    /// Whether nothing is left to send or receive.
+    fn done(&self) -> bool;
+}
+
+/// Several protocols whose messages travel together.
+pub(crate) struct Together<'c> {
+    cores: Vec<&'c mut dyn Flights>,
+    expected: Vec<Option<usize>>,
+}
+
+impl<'c> Together<'c> {
+    pub(crate) fn new(cores: Vec<&'c mut dyn Flights>) -> Self {
+        Self {
+            cores,
+            expected: Vec::new(),
+        }
+    }
+}
+
+impl Flights for Together<'_> {
+    fn send(&mut self, out: &mut Vec<u8>) -> Result<usize, Error> {
+        self.expected.clear();
+        for core in &mut self.cores {
+            let expected = (!core.done()).then(|| core.send(out)).transpose()?;
+            self.expected.push(expected);
+        }
+        Ok(self.expected.iter().flatten().sum())
+    }
+
+    fn receive(&mut self, mut msg: &[u8]) -> Result<(), Error> {
+        for (core, expected) in self.cores.iter_mut().zip(&self.expected) {
+            if let Some(len) = *expected {
+                core.receive(split("messages sent together", len, &mut msg)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn done(&self) -> bool {
+        self.cores.iter().all(|core| core.done())
+    }
+}

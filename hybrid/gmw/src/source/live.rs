@@ -1,0 +1,530 @@
+//! Material made over the channel from random correlated OTs, one instance per direction, each with its own Δ.
+//!
+//! - Functionality: halves of triples, bit products, random transfers and 1-of-2^m masks, as a [`Demand`] counts them.
+//! - Secure against: semi-honest, either side; 128 bits, H tweakable correlation robust with one key per correlated OT.
+//! - From: Gil99, ALSZ13 (triples), NP99 (1-of-2^m), each as in `privet-ot`. Differs: all kinds share the two instances; what this
+//!   party sends is made for all kinds at once, then what it receives, so that making a demand takes one latency.
+//! - Cost: [`Demand::transfers_sent`] correlated OTs in each direction; two hashes each for the sender, one for the receiver.
+
+use std::marker::PhantomData;
+
+use privet_net::Channel;
+use privet_ot::ole::{ReceiverBits, SenderBits};
+use privet_ot::rcot::{RcotReceiver, RcotSender};
+use privet_ot::silent::{self, Parameters};
+use privet_ot::triples::Triples;
+use privet_ot::tweaks::{Domain, Hasher};
+use privet_plan::cost::gmw::{Demand, TableShape};
+use privet_prim::{Block, Delta};
+use privet_ring::Party;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{Counters, Source};
+use crate::error::Error;
+use crate::material::{Material, Pairs, Picks};
+
+/// Correlated OTs worked on at a time: keys and hashes stay in the second-level cache.
+const BLOCKS: usize = 1 << 13;
+
+/// Correlated OTs per direction whose messages both parties send before they receive: some 2 MB.
+const PART: u64 = 1 << 24;
+
+/// Makes material when it is asked for; owns the correlated OTs of both directions.
+pub struct Live<P: Party, S, R> {
+    sender: S,
+    receiver: R,
+    sent: Hashers,
+    received: Hashers,
+    material: Material<P>,
+    made: Demand,
+    phases: Option<(&'static str, &'static str)>,
+    party: PhantomData<P>,
+}
+
+/// One hasher per domain of one instance.
+struct Hashers {
+    product: Hasher,
+    table: Hasher,
+}
+
+impl Hashers {
+    fn new(key: Block) -> Self {
+        Self {
+            product: Hasher::new(key, Domain::Product),
+            table: Hasher::new(key, Domain::OneOfMany),
+        }
+    }
+}
+
+impl<P: Party> Live<P, silent::Sender, silent::Receiver> {
+    /// Sets up silent OT in both directions, with a fresh Δ; the peer calls this too.
+    ///
+    /// # Errors
+    /// A failing channel or a misbehaving peer.
+    pub fn setup(ch: &mut Channel, set: Parameters) -> Result<Self, Error> {
+        let delta = Delta::random();
+        let (sender, receiver) = if P::ADDS_PUBLIC {
+            silent::setup_first(ch, delta, set)?
+        } else {
+            silent::setup_second(ch, delta, set)?
+        };
+        Ok(Self::new(sender, receiver))
+    }
+}
+
+impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
+    /// Takes over the sources: no other user may hash their transfers in the same domains.
+    #[must_use]
+    pub fn new(sender: S, receiver: R) -> Self {
+        Self {
+            sent: Hashers::new(sender.hash_key()),
+            received: Hashers::new(receiver.hash_key()),
+            sender,
+            receiver,
+            material: Material::default(),
+            made: Demand::default(),
+            phases: None,
+            party: PhantomData,
+        }
+    }
+
+    /// Counts making under the first phase of the channel, and goes on under the second.
+    #[must_use]
+    pub const fn with_phases(mut self, making: &'static str, using: &'static str) -> Self {
+        self.phases = Some((making, using));
+        self
+    }
+
+    /// Makes exactly `demand` ahead, apart from what is held.
+    ///
+    /// # Errors
+    /// A failing channel or a misbehaving peer.
+    pub fn prepare(&mut self, ch: &mut Channel, demand: &Demand) -> Result<Material<P>, Error> {
+        let held = std::mem::take(&mut self.material);
+        let made = self.make(ch, demand);
+        let prepared = std::mem::replace(&mut self.material, held);
+        made.map(|()| prepared)
+    }
+
+    /// The correlated OTs themselves, for other uses in other hash domains.
+    pub const fn sources(&mut self) -> (&mut S, &mut R) {
+        (&mut self.sender, &mut self.receiver)
+    }
+
+    /// What was made and used.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            used: self.made.beyond(&self.material.left()),
+            made: self.made.clone(),
+        }
+    }
+
+    fn make(&mut self, ch: &mut Channel, demand: &Demand) -> Result<(), Error> {
+        let most = demand
+            .transfers_sent(true)
+            .max(demand.transfers_sent(false));
+        let parts = most.div_ceil(PART).max(1);
+        for index in 0..parts {
+            let part = demand.part(index, parts);
+            let mine = Halves::default();
+            if S::SPEAKS {
+                let mine = self.send(ch, &part, mine)?;
+                ch.flush()?;
+                self.receive(ch, &part, mine)?;
+            } else {
+                // The receiving role speaks: its messages of all kinds leave first.
+                self.receive_first(ch, &part, mine)?;
+            }
+            self.made.add(&part, 1);
+        }
+        Ok(())
+    }
+
+    /// The order for instances whose receiving role speaks.
+    fn receive_first(
+        &mut self,
+        ch: &mut Channel,
+        part: &Demand,
+        mine: Halves,
+    ) -> Result<(), Error> {
+        let mut theirs = mine;
+        self.receive_triples(ch, part, &mut theirs)?;
+        self.receive_rest(ch, part)?;
+        ch.flush()?;
+        let sent = self.send(ch, part, Halves::default())?;
+        self.join(sent, theirs);
+        Ok(())
+    }
+
+    fn receive(&mut self, ch: &mut Channel, part: &Demand, sent: Halves) -> Result<(), Error> {
+        let mut theirs = Halves::default();
+        self.receive_triples(ch, part, &mut theirs)?;
+        self.receive_rest(ch, part)?;
+        self.join(sent, theirs);
+        Ok(())
+    }
+
+    /// All that this party sends: halves of triples are kept for [`join`](Self::join), the rest goes to the pools.
+    fn send(&mut self, ch: &mut Channel, part: &Demand, mut mine: Halves) -> Result<Halves, Error> {
+        self.send_bits(ch, part.triples, &mut mine.plain)?;
+        self.send_bits(ch, part.common_triples, &mut mine.common)?;
+        let (oles, transfers) = if P::ADDS_PUBLIC {
+            (part.server_oles, part.server_transfers)
+        } else {
+            (part.client_oles, part.client_transfers)
+        };
+        let mut bits = Bits::<1>::default();
+        self.send_bits(ch, oles, &mut bits)?;
+        let ([c], [a]) = (bits.first, bits.second);
+        self.material.put_oles_sent(SenderBits { a, c });
+        self.send_numbers(ch, transfers)?;
+        if P::ADDS_PUBLIC {
+            for (shape, count) in &part.tables {
+                self.send_tables(ch, *shape, *count)?;
+            }
+        }
+        Ok(mine)
+    }
+
+    fn receive_triples(
+        &mut self,
+        ch: &mut Channel,
+        part: &Demand,
+        theirs: &mut Halves,
+    ) -> Result<(), Error> {
+        self.receive_bits(
+            ch,
+            part.triples,
+            &mut theirs.plain,
+            &mut theirs.plain_choice,
+        )?;
+        self.receive_bits(
+            ch,
+            part.common_triples,
+            &mut theirs.common,
+            &mut theirs.common_choice,
+        )
+    }
+
+    fn receive_rest(&mut self, ch: &mut Channel, part: &Demand) -> Result<(), Error> {
+        let (oles, transfers) = if P::ADDS_PUBLIC {
+            (part.client_oles, part.client_transfers)
+        } else {
+            (part.server_oles, part.server_transfers)
+        };
+        let (mut bits, mut b) = (Bits::<1>::default(), Vec::new());
+        self.receive_bits(ch, oles, &mut bits, &mut b)?;
+        let [d] = bits.first;
+        self.material.put_oles_received(ReceiverBits { b, d });
+        self.receive_numbers(ch, transfers)?;
+        if !P::ADDS_PUBLIC {
+            for (shape, count) in &part.tables {
+                self.receive_tables(ch, *shape, *count)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Own product and a share of each cross product: see `privet_ot::triples`.
+    fn join(&mut self, sent: Halves, theirs: Halves) {
+        let plain = join(sent.plain, theirs.plain, theirs.plain_choice);
+        self.material.put_triples(plain);
+        let common = join(sent.common, theirs.common, theirs.common_choice);
+        self.material.put_common(common);
+    }
+
+    /// `words` words of `W`-bit pairs: r_0, and r_0 ⊕ r_1.
+    fn send_bits<const W: usize>(
+        &mut self,
+        ch: &mut Channel,
+        words: u64,
+        out: &mut Bits<W>,
+    ) -> Result<(), Error> {
+        let hasher = &mut self.sent.product;
+        sent(
+            &mut self.sender,
+            hasher,
+            ch,
+            64 * words,
+            64,
+            |zeros, ones| {
+                for (zeros, ones) in zeros.chunks(64).zip(ones.chunks(64)) {
+                    let (mut first, mut second) = ([0u64; W], [0u64; W]);
+                    for (i, (zero, one)) in zeros.iter().zip(ones).enumerate() {
+                        let (zero, one) = (low(zero), low(one));
+                        let sums = first.iter_mut().zip(&mut second).enumerate();
+                        for (position, (first, second)) in sums {
+                            *first |= (zero >> position & 1) << i;
+                            *second |= ((zero ^ one) >> position & 1) << i;
+                        }
+                    }
+                    out.push(first, second);
+                }
+            },
+        )
+    }
+
+    /// `words` words of choices and of the `W`-bit strings chosen.
+    fn receive_bits<const W: usize>(
+        &mut self,
+        ch: &mut Channel,
+        words: u64,
+        out: &mut Bits<W>,
+        choice: &mut Vec<u64>,
+    ) -> Result<(), Error> {
+        let hasher = &mut self.received.product;
+        received(
+            &mut self.receiver,
+            hasher,
+            ch,
+            64 * words,
+            64,
+            |colours, macs| {
+                choice.extend_from_slice(colours);
+                for macs in macs.chunks(64) {
+                    let mut first = [0u64; W];
+                    for (i, mac) in macs.iter().enumerate() {
+                        let mac = low(mac);
+                        for (position, first) in first.iter_mut().enumerate() {
+                            *first |= (mac >> position & 1) << i;
+                        }
+                    }
+                    out.push(first, [0; W]);
+                }
+            },
+        )
+    }
+
+    fn send_numbers(&mut self, ch: &mut Channel, words: u64) -> Result<(), Error> {
+        let (hasher, material) = (&mut self.sent.product, &mut self.material);
+        sent(
+            &mut self.sender,
+            hasher,
+            ch,
+            64 * words,
+            64,
+            |zeros, ones| {
+                let zero = zeros.iter().map(low).collect();
+                let one = ones.iter().map(low).collect();
+                material.put_pairs(Pairs { zero, one });
+            },
+        )
+    }
+
+    fn receive_numbers(&mut self, ch: &mut Channel, words: u64) -> Result<(), Error> {
+        let (hasher, material) = (&mut self.received.product, &mut self.material);
+        received(
+            &mut self.receiver,
+            hasher,
+            ch,
+            64 * words,
+            64,
+            |colours, macs| {
+                let (choice, chosen) = (colours.to_vec(), macs.iter().map(low).collect());
+                material.put_picks(Picks { choice, chosen });
+            },
+        )
+    }
+
+    /// `mask_j = ⊕_i H(K_i^{j_i})[slot j]`: see `privet_ot::one_of_many`.
+    fn send_tables(
+        &mut self,
+        ch: &mut Channel,
+        shape: TableShape,
+        count: u64,
+    ) -> Result<(), Error> {
+        let (hasher, pool) = (&mut self.sent.table, self.material.table_pool(shape));
+        let m = shape.choice_bits as usize;
+        let (ones_of, all) = (slots(shape), u64::MAX >> (64 - shape.table_bits()));
+        let mut made = Zeroizing::new(Vec::with_capacity(BLOCKS / m));
+        sent(
+            &mut self.sender,
+            hasher,
+            ch,
+            count * m as u64,
+            m,
+            |zeros, ones| {
+                made.clear();
+                made.extend(zeros.chunks_exact(m).zip(ones.chunks_exact(m)).map(
+                    |(zeros, ones)| {
+                        let bits = ones_of.iter().zip(zeros.iter().zip(ones));
+                        all & bits.fold(0, |table, (set, (zero, one))| {
+                            table ^ (low(zero) & !set) ^ (low(one) & set)
+                        })
+                    },
+                ));
+                pool.extend(&made);
+            },
+        )
+    }
+
+    fn receive_tables(
+        &mut self,
+        ch: &mut Channel,
+        shape: TableShape,
+        count: u64,
+    ) -> Result<(), Error> {
+        let (hasher, pool) = (&mut self.received.table, self.material.table_pool(shape));
+        let m = shape.choice_bits as usize;
+        let one = u64::MAX >> (64 - shape.message_bits);
+        let mut made = Zeroizing::new(Vec::with_capacity(BLOCKS / m));
+        received(
+            &mut self.receiver,
+            hasher,
+            ch,
+            count * m as u64,
+            m,
+            |colours, macs| {
+                made.clear();
+                made.extend(macs.chunks_exact(m).enumerate().map(|(at, hashes)| {
+                    let choice = (0..m).fold(0, |choice, i| {
+                        let place = at * m + i;
+                        let word = colours.get(place / 64).copied().unwrap_or_default();
+                        choice | (word >> (place % 64) & 1) << i
+                    });
+                    let sum = hashes.iter().fold(0, |sum, hash| sum ^ low(hash));
+                    let mask = sum >> (choice * u64::from(shape.message_bits)) & one;
+                    choice | mask << shape.choice_bits
+                }));
+                pool.extend(&made);
+            },
+        )
+    }
+}
+
+impl<P: Party, S: RcotSender, R: RcotReceiver> Source<P> for Live<P, S, R> {
+    fn ready(&mut self, ch: &mut Channel, demand: &Demand) -> Result<(), Error> {
+        let lacking = demand.beyond(&self.material.left());
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        if let Some((making, _)) = self.phases {
+            ch.set_phase(making);
+        }
+        let made = self.make(ch, &lacking);
+        if let Some((_, using)) = self.phases {
+            ch.set_phase(using);
+        }
+        made
+    }
+
+    fn material(&mut self) -> &mut Material<P> {
+        &mut self.material
+    }
+}
+
+/// Words of `W`-bit strings, by position.
+struct Bits<const W: usize> {
+    first: [Vec<u64>; W],
+    second: [Vec<u64>; W],
+}
+
+impl<const W: usize> Default for Bits<W> {
+    fn default() -> Self {
+        Self {
+            first: std::array::from_fn(|_| Vec::new()),
+            second: std::array::from_fn(|_| Vec::new()),
+        }
+    }
+}
+
+impl<const W: usize> Bits<W> {
+    fn push(&mut self, first: [u64; W], second: [u64; W]) {
+        let parts = self.first.iter_mut().chain(&mut self.second);
+        parts
+            .zip(first.into_iter().chain(second))
+            .for_each(|(part, word)| part.push(word));
+    }
+}
+
+/// One direction's halves of triples.
+#[derive(Default)]
+struct Halves {
+    plain: Bits<1>,
+    plain_choice: Vec<u64>,
+    common: Bits<2>,
+    common_choice: Vec<u64>,
+}
+
+fn join<const W: usize>(sent: Bits<W>, received: Bits<W>, a: Vec<u64>) -> Triples<W> {
+    let mut c = received.first;
+    let b = sent.second;
+    for ((c, zero), b) in c.iter_mut().zip(&sent.first).zip(&b) {
+        for (((c, zero), b), a) in c.iter_mut().zip(zero).zip(b).zip(&a) {
+            *c ^= zero ^ (a & b);
+        }
+    }
+    let mut zero = sent.first;
+    zero.zeroize();
+    Triples { a, b, c }
+}
+
+fn low(block: &Block) -> u64 {
+    let [low, _] = bytemuck::cast::<Block, [u64; 2]>(*block).map(u64::from_le);
+    low
+}
+
+/// For each choice bit the slots of those j that have it set.
+fn slots(shape: TableShape) -> Vec<u64> {
+    let one = u64::MAX >> (64 - shape.message_bits);
+    let set = |i: u32| {
+        let slots = (0..1u32 << shape.choice_bits).filter(|j| j >> i & 1 == 1);
+        slots.fold(0, |sum, j| sum | one << (j * shape.message_bits))
+    };
+    (0..shape.choice_bits).map(set).collect()
+}
+
+/// Hashes of `count` keys for both choices, in pieces of whole `group`s.
+fn sent<S: RcotSender>(
+    sender: &mut S,
+    hasher: &mut Hasher,
+    ch: &mut Channel,
+    count: u64,
+    group: usize,
+    mut each: impl FnMut(&[Block], &[Block]),
+) -> Result<(), Error> {
+    let piece = BLOCKS / group * group;
+    let mut left = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut blocks = Zeroizing::new(vec![Block::ZERO; 2 * piece.min(left)]);
+    while left > 0 {
+        let n = left.min(piece);
+        let (keys, rest) = blocks.split_at_mut(n);
+        let (ones, _) = rest.split_at_mut(n);
+        sender.random_keys(ch, keys)?;
+        hasher
+            .hash_keys(sender.delta(), keys, ones)
+            .map_err(privet_ot::Error::from)?;
+        each(keys, ones);
+        left -= n;
+    }
+    Ok(())
+}
+
+/// Choices, packed, and hashes of `count` MACs, in pieces of whole `group`s.
+fn received<R: RcotReceiver>(
+    receiver: &mut R,
+    hasher: &mut Hasher,
+    ch: &mut Channel,
+    count: u64,
+    group: usize,
+    mut each: impl FnMut(&[u64], &[Block]),
+) -> Result<(), Error> {
+    let piece = BLOCKS / group * group;
+    let mut left = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut blocks = Zeroizing::new(vec![Block::ZERO; piece.min(left)]);
+    let mut colours = Zeroizing::new(Vec::with_capacity(BLOCKS / 64));
+    while left > 0 {
+        let (macs, _) = blocks.split_at_mut(left.min(piece));
+        receiver.random_macs(ch, macs)?;
+        colours.clear();
+        colours.extend(macs.chunks(64).map(|macs| {
+            let bits = macs.iter().enumerate();
+            bits.fold(0, |word, (i, mac)| word | (low(mac) & 1) << i)
+        }));
+        hasher.hash_macs(macs).map_err(privet_ot::Error::from)?;
+        each(&colours, macs);
+        left -= macs.len();
+    }
+    Ok(())
+}

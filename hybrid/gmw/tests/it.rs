@@ -1,0 +1,13 @@
+//! Both parties against each other, over channels in memory.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that finds something else than expected shall panic"
+)]
+
+mod it {
+    mod pair;
+    mod relu;
+    mod source;
+}

@@ -1,0 +1,354 @@
+//! What work on shares takes: prepared material, bytes in each direction, latencies.
+//!
+//! Bits travel 64 to a word and ring elements packed; these functions give the exact bytes of the protocols of `privet-gmw`, for
+//! one batch. [`OpCost::chunked`] sums over batches.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{LinkModel, Rates};
+use crate::compare::{Shape, ShapeError};
+
+/// Words of `n` bits.
+#[must_use]
+pub const fn words(n: u64) -> u64 {
+    n.div_ceil(64)
+}
+
+/// A 1-of-`2^choice_bits` transfer of `message_bits`; at most 64 bits in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TableShape {
+    /// log2 of the number of messages.
+    pub choice_bits: u32,
+    /// Bits of a message.
+    pub message_bits: u32,
+}
+
+impl TableShape {
+    /// Bits of all messages.
+    #[must_use]
+    pub const fn table_bits(self) -> u32 {
+        self.message_bits << self.choice_bits
+    }
+}
+
+/// Prepared material by kind; both parties count alike.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demand {
+    /// Words of 64 bit triples.
+    pub triples: u64,
+    /// Words of 64 pairs of triples with a common operand.
+    pub common_triples: u64,
+    /// Words of 64 bit products, the client sends.
+    pub client_oles: u64,
+    /// Words of 64 bit products, the server sends.
+    pub server_oles: u64,
+    /// Words of 64 random transfers of 64-bit numbers, the client sends.
+    pub client_transfers: u64,
+    /// Words of 64 random transfers of 64-bit numbers, the server sends.
+    pub server_transfers: u64,
+    /// 1-of-2^m transfers, the server sends.
+    pub tables: BTreeMap<TableShape, u64>,
+}
+
+impl Demand {
+    /// Adds tables of a shape.
+    pub fn add_tables(&mut self, shape: TableShape, count: u64) {
+        *self.tables.entry(shape).or_default() += count;
+    }
+
+    /// Adds another demand `times`.
+    pub fn add(&mut self, other: &Self, times: u64) {
+        for (mine, theirs) in self.counts_mut().into_iter().zip(other.counts()) {
+            *mine += theirs * times;
+        }
+        for (shape, count) in &other.tables {
+            self.add_tables(*shape, count * times);
+        }
+    }
+
+    /// What is asked for here and not there.
+    #[must_use]
+    pub fn beyond(&self, other: &Self) -> Self {
+        let mut rest = self.clone();
+        for (mine, theirs) in rest.counts_mut().into_iter().zip(other.counts()) {
+            *mine = mine.saturating_sub(theirs);
+        }
+        for (shape, count) in &mut rest.tables {
+            *count = count.saturating_sub(other.tables.get(shape).copied().unwrap_or_default());
+        }
+        rest.tables.retain(|_, count| *count > 0);
+        rest
+    }
+
+    /// Part `index` of `parts` nearly equal ones, which together are the whole.
+    #[must_use]
+    pub fn part(&self, index: u64, parts: u64) -> Self {
+        let cut = |count: u64| {
+            let at = |i: u64| u128::from(count) * u128::from(i) / u128::from(parts.max(1));
+            u64::try_from(at(index + 1) - at(index)).unwrap_or_default()
+        };
+        let mut part = self.clone();
+        part.counts_mut().into_iter().for_each(|c| *c = cut(*c));
+        part.tables.values_mut().for_each(|c| *c = cut(*c));
+        part.tables.retain(|_, count| *count > 0);
+        part
+    }
+
+    /// Whether nothing is asked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts() == [0; 6] && self.tables.values().all(|count| *count == 0)
+    }
+
+    /// Random correlated transfers that it is made from, in the direction in which the client sends or the other one.
+    #[must_use]
+    pub fn transfers_sent(&self, by_client: bool) -> u64 {
+        let triples = self.triples + self.common_triples;
+        if by_client {
+            return 64 * (triples + self.client_oles + self.client_transfers);
+        }
+        let tables = self.tables.iter();
+        let tables: u64 = tables
+            .map(|(shape, n)| n * u64::from(shape.choice_bits))
+            .sum();
+        64 * (triples + self.server_oles + self.server_transfers) + tables
+    }
+
+    const fn counts(&self) -> [u64; 6] {
+        [
+            self.triples,
+            self.common_triples,
+            self.client_oles,
+            self.server_oles,
+            self.client_transfers,
+            self.server_transfers,
+        ]
+    }
+
+    const fn counts_mut(&mut self) -> [&mut u64; 6] {
+        [
+            &mut self.triples,
+            &mut self.common_triples,
+            &mut self.client_oles,
+            &mut self.server_oles,
+            &mut self.client_transfers,
+            &mut self.server_transfers,
+        ]
+    }
+}
+
+/// What an operation takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct OpCost {
+    /// Prepared material.
+    pub demand: Demand,
+    /// Online bytes from client to server.
+    pub client_bytes: u64,
+    /// Online bytes from server to client.
+    pub server_bytes: u64,
+    /// One-way delays online, both parties sending at once.
+    pub latencies: u32,
+}
+
+impl OpCost {
+    /// Both parties send so many bytes.
+    pub const fn both(&mut self, bytes: u64) {
+        self.client_bytes += bytes;
+        self.server_bytes += bytes;
+    }
+
+    /// Online bytes of both directions.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.client_bytes + self.server_bytes
+    }
+
+    /// Followed by another one, `times`.
+    pub fn then(&mut self, other: &Self, times: u64) {
+        self.beside(other, times);
+        self.latencies += other.latencies * u32::try_from(times).unwrap_or(u32::MAX);
+    }
+
+    /// Together with another one whose messages travel with this one's.
+    pub fn beside(&mut self, other: &Self, times: u64) {
+        self.demand.add(&other.demand, times);
+        self.client_bytes += other.client_bytes * times;
+        self.server_bytes += other.server_bytes * times;
+    }
+
+    /// `n` elements in batches of `chunk`.
+    ///
+    /// # Errors
+    /// Whatever `cost` finds.
+    pub fn chunked<E>(
+        n: u64,
+        chunk: u64,
+        cost: impl Fn(u64) -> Result<Self, E>,
+    ) -> Result<Self, E> {
+        let mut sum = Self::default();
+        let (full, rest) = (n / chunk.max(1), n % chunk.max(1));
+        if full > 0 {
+            sum.then(&cost(chunk)?, full);
+        }
+        if rest > 0 {
+            sum.then(&cost(rest)?, 1);
+        }
+        Ok(sum)
+    }
+
+    /// Estimated seconds, material included.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn seconds(&self, link: &LinkModel, rates: &Rates) -> f64 {
+        let made = self.demand.transfers_sent(true) + self.demand.transfers_sent(false);
+        let most = self.client_bytes.max(self.server_bytes) as f64;
+        let transfer = link.bytes_per_second.map_or(0.0, |rate| most / rate);
+        made as f64 / rates.cots + transfer + f64::from(self.latencies) * link.round_trip / 2.0
+    }
+}
+
+/// `n` products of a bit that `client` (or the server) knows with the peer's number of `bits` bits: a correlated transfer.
+#[must_use]
+pub fn transfer(n: u64, bits: u32, client_sends: bool) -> OpCost {
+    let mut cost = OpCost::default();
+    if bits == 0 || n == 0 {
+        return cost;
+    }
+    let (flips, sums) = (8 * words(n), (n * u64::from(bits)).div_ceil(8));
+    if client_sends {
+        cost.demand.client_transfers = words(n);
+        (cost.client_bytes, cost.server_bytes) = (sums, flips);
+    } else {
+        cost.demand.server_transfers = words(n);
+        (cost.client_bytes, cost.server_bytes) = (flips, sums);
+    }
+    cost.latencies = 2;
+    cost
+}
+
+/// `n` selections `b·x` in a ring of `bits` bits.
+#[must_use]
+pub fn mux(n: u64, bits: u32) -> OpCost {
+    let mut cost = transfer(n, bits, true);
+    cost.beside(&transfer(n, bits, false), 1);
+    cost
+}
+
+/// `n` shared bits as ring elements of `bits` bits; the client sends.
+#[must_use]
+pub fn b2a(n: u64, bits: u32) -> OpCost {
+    transfer(n, bits, true)
+}
+
+/// Signs of `n` elements of a ring.
+///
+/// # Errors
+/// A shape that does not exist.
+pub fn drelu(n: u64, ring_bits: u32, shape: Shape) -> Result<OpCost, ShapeError> {
+    shape.cost(n, ring_bits - 1, None)
+}
+
+/// `max(x, 0)`.
+///
+/// # Errors
+/// A shape that does not exist.
+pub fn relu(n: u64, ring_bits: u32, shape: Shape) -> Result<OpCost, ShapeError> {
+    let mut cost = drelu(n, ring_bits, shape)?;
+    cost.then(&mux(n, ring_bits), 1);
+    Ok(cost)
+}
+
+/// `floor(max(x, 0) / 2^shift)` into a ring of `out_bits`.
+///
+/// # Errors
+/// A shape that does not exist.
+pub fn relu_trunc(
+    n: u64,
+    ring_bits: u32,
+    shift: u32,
+    out_bits: u32,
+    shape: Shape,
+) -> Result<OpCost, ShapeError> {
+    let cut = (shift > 0).then_some(shift);
+    let mut cost = shape.cost(n, ring_bits - 1, cut)?;
+    let mut end = cost.latencies;
+    if let Some(cut) = cut {
+        // The carry is converted while the rest of the tree is compared.
+        let levels = shape.layout(ring_bits - 1, Some(cut))?.level_of_cut();
+        let leaves = cost.latencies - levels.1;
+        end = end.max(leaves + levels.0 + 1);
+        cost.beside(&transfer(n, out_bits, true), 1);
+    }
+    cost.beside(
+        &transfer(n, out_bits.saturating_sub(ring_bits - shift), true),
+        1,
+    );
+    if out_bits > ring_bits - shift {
+        end = end.max(1);
+    }
+    cost.beside(&mux(n, out_bits), 1);
+    cost.latencies = end + 2;
+    Ok(cost)
+}
+
+/// `floor(x / 2^shift)` of signed elements into a ring of `out_bits`; with shift 0 the extension to a wider ring.
+///
+/// # Errors
+/// A shape that does not exist.
+pub fn trunc(
+    n: u64,
+    ring_bits: u32,
+    shift: u32,
+    out_bits: u32,
+    shape: Shape,
+) -> Result<OpCost, ShapeError> {
+    let above = out_bits.saturating_sub(ring_bits - shift);
+    let cut = (shift > 0).then_some(shift);
+    let mut cost = match (above, cut) {
+        (0, None) => return Ok(OpCost::default()),
+        (0, Some(cut)) => shape.cost(n, cut, None)?,
+        (_, cut) => shape.cost(n, ring_bits, cut)?,
+    };
+    if above > 0 {
+        cost.beside(&transfer(n, above, true), 1);
+    }
+    if shift > 0 {
+        cost.beside(&transfer(n, out_bits, true), 1);
+    }
+    cost.latencies += 2;
+    Ok(cost)
+}
+
+/// Bits of the comparisons of remainders when dividing by `divisor`.
+#[must_use]
+pub const fn remainder_bits(divisor: u64) -> u32 {
+    // Values below three times the divisor.
+    u128::BITS - (3 * divisor as u128 - 1).leading_zeros()
+}
+
+/// `floor(x / divisor)` of signed elements, a divisor that is no power of two, into a ring of `out_bits`.
+///
+/// # Errors
+/// A shape that does not exist.
+pub fn divide(
+    n: u64,
+    ring_bits: u32,
+    divisor: u64,
+    out_bits: u32,
+    shape: Shape,
+) -> Result<OpCost, ShapeError> {
+    let wrap = shape.cost(n, ring_bits, None)?;
+    let remainders = shape.cost(3 * n.next_multiple_of(64), remainder_bits(divisor), None)?;
+    let mut cost = wrap;
+    cost.latencies = cost.latencies.max(remainders.latencies);
+    cost.beside(&remainders, 1);
+    // Two products with the wrap as common operand.
+    cost.demand.common_triples += words(n);
+    cost.both(24 * words(n));
+    cost.latencies += 1;
+    cost.beside(&b2a(n, out_bits), 3);
+    cost.latencies += 2;
+    Ok(cost)
+}

@@ -1,0 +1,110 @@
+//! Material for bits at one party, and the protocols of `privet-gmw` that use it up.
+
+use privet_gmw::source::Source;
+use privet_gmw::{Context, Material, Stored};
+use privet_net::Channel;
+use privet_ot::triples::Triples;
+use privet_plan::cost::gmw::Demand;
+use privet_plan::share::COMPARED;
+use privet_plan::{Party, ReluTrunc};
+use privet_ring::{Client, Ring, Server, Shares};
+use zeroize::Zeroizing;
+
+use super::ShareExecutor;
+use super::words::Words;
+use crate::error::RunError;
+
+/// One party's material for bits; what it gives out is gone.
+pub(crate) enum Bits {
+    Client(Stored<Client>),
+    Server(Stored<Server>),
+}
+
+impl Bits {
+    pub(super) fn client(material: Material<Client>) -> Self {
+        Self::Client(Stored::new(material))
+    }
+
+    pub(super) fn server(material: Material<Server>) -> Self {
+        Self::Server(Stored::new(material))
+    }
+
+    /// Bytes of what a demand makes.
+    pub(super) fn bytes(demand: &Demand, party: Party) -> usize {
+        match party {
+            Party::Client => Material::<Client>::stored_bytes(demand),
+            Party::Server => Material::<Server>::stored_bytes(demand),
+        }
+    }
+
+    pub(super) fn into_bytes(self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(match self {
+            Self::Client(stored) => stored.into_bytes(),
+            Self::Server(stored) => stored.into_bytes(),
+        })
+    }
+
+    pub(super) fn from_bytes(
+        demand: &Demand,
+        party: Party,
+        bytes: &[u8],
+    ) -> Result<Self, RunError> {
+        let made = match party {
+            Party::Client => Stored::from_bytes(demand, bytes).map(Self::Client),
+            Party::Server => Stored::from_bytes(demand, bytes).map(Self::Server),
+        };
+        made.map_err(|error| RunError::Input(format!("prepared material: {error}")))
+    }
+
+    pub(super) fn triples(&mut self, words: usize) -> Result<Triples<1>, RunError> {
+        let taken = match self {
+            Self::Client(stored) => stored.material().take_triples(words),
+            Self::Server(stored) => stored.material().take_triples(words),
+        };
+        Ok(taken.map_err(privet_gmw::Error::from)?)
+    }
+
+    fn relu_trunc(
+        &mut self,
+        channel: &mut Channel,
+        (ring, out): (Ring, Ring),
+        values: Vec<u64>,
+        step: &ReluTrunc,
+    ) -> Result<Vec<u64>, RunError> {
+        macro_rules! run {
+            ($stored:expr) => {{
+                let mut context = Context::new(channel, $stored)
+                    .with_shape(step.shape)
+                    .with_chunk(COMPARED);
+                let shares = Shares::new(ring, values);
+                context.relu_trunc(&shares, step.shift, out)?.into_values()
+            }};
+        }
+        Ok(match self {
+            Self::Client(stored) => run!(stored),
+            Self::Server(stored) => run!(stored),
+        })
+    }
+}
+
+impl ShareExecutor<'_> {
+    pub(super) fn relu_trunc(
+        &mut self,
+        channel: &mut Channel,
+        step: &ReluTrunc,
+    ) -> Result<(), RunError> {
+        let ring = |bits| {
+            Ring::new(bits).map_err(|_| RunError::Contradiction("a ring that does not exist"))
+        };
+        let target = self.buffer(step.out)?;
+        let rings = (ring(step.ring_bits)?, ring(target.bits)?);
+        let from = self.words(step.from)?;
+        if from.bits < step.ring_bits {
+            return Err(RunError::Contradiction("a ReLU of narrower words"));
+        }
+        let mut values = Words::new(step.ring_bits, from.values.to_vec());
+        let values = std::mem::take(&mut *values.values);
+        let made = self.bits_left.relu_trunc(channel, rings, values, step)?;
+        self.put_words(step.out, made)
+    }
+}
