@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use privet_benchmarks::deepsecure::BenchError;
-use privet_benchmarks::{Table, deepsecure, garble, ot};
+use privet_benchmarks::{Table, deepsecure, garble, nonlinear, ot};
+use privet_net::Link;
 use serde_json::Value;
 
 use crate::failure::{Failure, Kind};
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Garble(GarbleArgs),
     /// Rates of oblivious transfer: silent OT and what is made of it, by kernel, over loopback.
     Ot(OtArgs),
+    /// Comparison, ReLU and ReLU with exact truncation on shares: time, bytes and delays, results checked.
+    Nonlinear(NonlinearArgs),
     /// The second process of `garble`.
     #[command(hide = true)]
     GarblePeer(GarblePeer),
@@ -56,6 +59,31 @@ pub(crate) struct OtArgs {
     /// Silent OT with the kernel in use only.
     #[arg(long)]
     this_kernel: bool,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What to measure: every combination.
+#[derive(Args)]
+pub(crate) struct NonlinearArgs {
+    /// drelu, relu or relu-trunc (12 bits).
+    #[arg(
+        long,
+        value_name = "OP,…",
+        value_delimiter = ',',
+        default_value = "drelu,relu,relu-trunc"
+    )]
+    op: Vec<nonlinear::Op>,
+    /// Widths of the ring.
+    #[arg(long, value_name = "L,…", value_delimiter = ',', default_value = "16,32,37,64", value_parser = clap::value_parser!(u32).range(16..=64))]
+    bits: Vec<u32>,
+    /// Elements.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1024,16384,131072", value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
+    count: Vec<u32>,
+    /// loopback, lan, wan or MBIT,MS (repeat for more).
+    #[arg(long, value_name = "LINK", default_value = "loopback")]
+    link: Vec<Link>,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -171,6 +199,16 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
                 this_kernel: args.this_kernel,
             };
             let table = ot::run(&options).map_err(|e| Failure::check(e.to_string()))?;
+            show(&table, args.json)
+        }
+        Command::Nonlinear(args) => {
+            let options = nonlinear::Options {
+                ops: args.op.clone(),
+                bits: args.bits.clone(),
+                counts: args.count.iter().map(|n| *n as usize).collect(),
+                links: args.link.clone(),
+            };
+            let table = nonlinear::run(&options).map_err(|e| Failure::check(e.to_string()))?;
             show(&table, args.json)
         }
         Command::GarblePeer(args) => {

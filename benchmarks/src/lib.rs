@@ -9,6 +9,7 @@ pub mod circuits;
 pub mod deepsecure;
 pub mod garble;
 pub mod machine;
+pub mod nonlinear;
 pub mod ot;
 pub mod pair;
 pub mod table;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
-use privet_net::{Allow, Channel, Identity, Listener};
+use privet_net::{Allow, Channel, Identity, Link, Listener};
 use privet_ot::cot::{self, Field};
 use privet_ot::ole::drive::{OleReceiver, OleSender};
 use privet_ot::one_of_many::drive::{ManyReceiver, ManySender};
@@ -129,7 +129,7 @@ fn measure<A: Send, B: Send>(
         impl FnMut(&mut B, &mut Channel, usize) -> Result<(), privet_ot::Error> + Send,
     >,
 ) -> Result<Measured, BenchError> {
-    let (mut here, mut there) = loopback()?;
+    let (mut here, mut there) = loopback(Link::Loopback)?;
     thread::scope(|scope| {
         let peer = scope.spawn(move || -> Result<(), BenchError> {
             let ch = &mut there;
@@ -200,10 +200,12 @@ fn measure<A: Send, B: Send>(
 }
 
 /// Two ends of one plain TCP connection.
-fn loopback() -> Result<(Channel, Channel), BenchError> {
+/// Two ends of a plain loopback connection that imitates a link.
+pub(crate) fn loopback(link: Link) -> Result<(Channel, Channel), BenchError> {
     let identity = Identity::generate().map_err(privet_net::Error::from)?;
     let net = privet_net::Options {
         insecure_plain: true,
+        link,
         ..privet_net::Options::default()
     };
     let listener = Listener::bind("127.0.0.1:0", &identity, Allow::Anyone, net.clone())?;

@@ -246,3 +246,23 @@ fn verilog_of_ones_own_becomes_a_netlist_or_a_clear_error() {
         assert!(line.contains(expected), "{line}");
     }
 }
+
+#[test]
+fn nonlinear_work_is_measured_with_its_bytes() {
+    let args = "bench nonlinear --op relu-trunc --bits 37 --count 500 --json";
+    let output = privet(&args.split(' ').collect::<Vec<_>>());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let table: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let bits: Vec<f64> = table["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["online_bits_each"].as_f64().unwrap())
+        .collect();
+    assert_eq!(bits.len(), 2, "few transfers and few bits");
+    assert!(bits[1] < bits[0] && bits[0] < 500.0, "{bits:?}");
+    for wrong in [["--bits", "8"], ["--op", "sin"], ["--count", "0"]] {
+        let output = privet(&["bench", "nonlinear", wrong[0], wrong[1]]);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
+}
