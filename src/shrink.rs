@@ -14,7 +14,8 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::table;
 use crate::training::{
-    DataArgs, Task, TrainArgs, bar, described, failed, open, planned, quantised, show, write,
+    DataArgs, Task, TrainArgs, bar, described, failed, open, planned, quantised, show, writable,
+    write,
 };
 
 /// What is dropped.
@@ -79,6 +80,7 @@ pub(crate) struct Prune {
 
 /// Runs `prune`.
 pub(crate) fn run_prune(args: &Prune) -> Result<(), Failure> {
+    writable(&args.output)?;
     let task = open(&args.model, &args.data, args.train.seed)?;
     let options = PruneOptions {
         sparsity: args.sparsity,
@@ -149,6 +151,7 @@ pub(crate) struct Shrink {
 
 /// Runs `shrink`.
 pub(crate) fn run_shrink(args: &Shrink) -> Result<(), Failure> {
+    writable(&args.output)?;
     let task = open(&args.model, &args.data, args.train.seed)?;
     let options = ShrinkOptions {
         max_drop: args.max_drop / 100.0,

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 use crate::training::{
-    DataArgs, TrainArgs, bar, described, failed, open, planned, show, with_dropout, write,
+    DataArgs, TrainArgs, bar, described, failed, open, planned, show, with_dropout, writable, write,
 };
 
 /// Train a network that is a chain of layers, from its weights or from fresh ones.
@@ -63,6 +63,7 @@ const RANGE_WEIGHT: f32 = 0.01;
 
 /// Runs `train`.
 pub(crate) fn run(args: &Train) -> Result<(), Failure> {
+    writable(&args.output)?;
     let task = open(&args.model, &args.data, args.train.seed)?;
     let mut network = task.network.clone();
     if args.fresh {

@@ -244,11 +244,23 @@ pub(crate) fn show(bar: &ProgressBar, done: f64, what: &str) {
     bar.set_message(what.to_owned());
 }
 
-/// Writes a file whole or not at all.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+/// Refuses a file that cannot be written before anything is trained for it.
+pub(crate) fn writable(path: &Path) -> Result<(), Failure> {
+    let partial = partial(path);
+    std::fs::write(&partial, [])
+        .and_then(|()| std::fs::remove_file(&partial))
+        .map_err(|e| Failure::file(path.display(), e))
+}
+
+fn partial(path: &Path) -> PathBuf {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
-    let partial = PathBuf::from(partial);
+    PathBuf::from(partial)
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let partial = partial(path);
     std::fs::write(&partial, bytes)
         .and_then(|()| std::fs::rename(&partial, path))
         .map_err(|e| Failure::file(path.display(), e))

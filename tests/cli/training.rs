@@ -132,4 +132,9 @@ fn wrong_data_and_options_are_named() {
         !std::path::Path::new(&output).exists(),
         "nothing is written"
     );
+    let nowhere = scratch.path("absent/out.onnx");
+    for command in ["train", "prune", "shrink"] {
+        let (code, line) = failure(&run(&over_digits(command, &model, &nowhere, &[])));
+        assert!(code == 3 && line.contains("absent"), "{line}");
+    }
 }
