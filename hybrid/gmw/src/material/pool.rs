@@ -99,8 +99,9 @@ impl Pool {
         let needed = self.bytes.len() + more * self.width;
         if needed > self.bytes.capacity() || self.taken > SLACK {
             let kept = self.remaining();
-            let mut bytes =
-                Vec::with_capacity((kept.len() + more * self.width).next_multiple_of(4096));
+            // Twice what is kept: growing by what comes would copy and erase quadratically.
+            let room = (kept.len() + more * self.width).max(2 * kept.len());
+            let mut bytes = Vec::with_capacity(room.next_multiple_of(4096));
             bytes.extend_from_slice(kept);
             self.bytes.zeroize();
             self.bytes = bytes;
