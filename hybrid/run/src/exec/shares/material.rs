@@ -122,12 +122,20 @@ impl Material {
     /// All words in the plan's order, little-endian, then the material for bits.
     #[must_use]
     pub fn into_bytes(self) -> Zeroizing<Vec<u8>> {
-        let mut bytes = Zeroizing::new(Vec::new());
+        let bits = self.bits.into_bytes();
+        let words = |part: &Part| match part {
+            Part::Mask(words) | Part::Shares(words) => words.len(),
+        };
+        let words: usize = self.parts.iter().map(words).sum();
+        // At its full size from the start: a buffer that grows leaves copies behind that nobody erases.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(8 * words + bits.len()));
         for part in self.parts {
             let (Part::Mask(words) | Part::Shares(words)) = part;
-            bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+            for word in words.iter() {
+                bytes.extend_from_slice(&word.to_le_bytes());
+            }
         }
-        bytes.extend_from_slice(&self.bits.into_bytes());
+        bytes.extend_from_slice(&bits);
         bytes
     }
 
