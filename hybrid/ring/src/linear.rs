@@ -4,8 +4,10 @@
 //! online phase as well as the products by oblivious transfer.
 
 pub mod geometry;
+pub mod packing;
 
 mod kernels;
 mod multiply;
 
 pub use geometry::{Conv, Geometry, GeometryError, Use};
+pub use packing::{Packing, Place, Split};

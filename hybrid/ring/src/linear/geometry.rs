@@ -146,7 +146,7 @@ fn narrow(cell: usize) -> Result<u32, GeometryError> {
 }
 
 /// Outputs along one axis.
-fn extent(conv: &Conv, axis: usize) -> Result<usize, GeometryError> {
+pub(super) fn extent(conv: &Conv, axis: usize) -> Result<usize, GeometryError> {
     let along = |pair: [usize; 2]| pair.get(axis).copied().unwrap_or_default();
     let size = GeometryError::Size { what: "window" };
     let covers = (along(conv.kernel) - 1)
