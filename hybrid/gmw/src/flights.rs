@@ -1,7 +1,7 @@
 //! A protocol as flights: both parties send, then both receive. No channel is in sight.
 
 use crate::error::Error;
-use crate::wire::split;
+use crate::wire::{empty, split};
 
 /// One party's part of a protocol. Where [`done`](Self::done) is false, [`send`](Self::send) and then
 /// [`receive`](Self::receive) make one flight.
@@ -15,6 +15,39 @@ pub(crate) trait Flights {
     /// Whether nothing is left to send or receive.
     fn done(&self) -> bool;
 }
+
+/// Lets those parts that are not done send into one message; notes what each expects.
+pub(crate) fn send_parts<'c>(
+    parts: impl IntoIterator<Item = &'c mut dyn Flights>,
+    out: &mut Vec<u8>,
+    expected: &mut Vec<usize>,
+) -> Result<usize, Error> {
+    expected.clear();
+    for part in parts {
+        if !part.done() {
+            expected.push(part.send(out)?);
+        }
+    }
+    Ok(expected.iter().sum())
+}
+
+/// Hands the peer's message to the same parts.
+pub(crate) fn receive_parts<'c>(
+    parts: impl IntoIterator<Item = &'c mut dyn Flights>,
+    mut msg: &[u8],
+    expected: &[usize],
+) -> Result<(), Error> {
+    let mut expected = expected.iter();
+    for part in parts {
+        if !part.done() {
+            let len = expected.next().copied().unwrap_or_default();
+            part.receive(split(TOGETHER, len, &mut msg)?)?;
+        }
+    }
+    Ok(empty(TOGETHER, msg)?)
+}
+
+const TOGETHER: &str = "messages sent together";
 
 /// Several protocols whose messages travel together.
 pub(crate) struct Together<'c> {
@@ -44,10 +77,10 @@ impl Flights for Together<'_> {
     fn receive(&mut self, mut msg: &[u8]) -> Result<(), Error> {
         for (core, expected) in self.cores.iter_mut().zip(&self.expected) {
             if let Some(len) = *expected {
-                core.receive(split("messages sent together", len, &mut msg)?)?;
+                core.receive(split(TOGETHER, len, &mut msg)?)?;
             }
         }
-        Ok(())
+        Ok(empty(TOGETHER, msg)?)
     }
 
     fn done(&self) -> bool {

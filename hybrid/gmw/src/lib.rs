@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`source`], [`material`] | triples, bit products, transfers and tables, made on demand or ahead |
 //! | [`compare`], [`relu`], [`select`] | millionaires' comparison in planned shapes, signs, ReLU with truncation, MUX, B2A |
+//! | [`trunc`], [`divide`] | truncation, change of ring and division, exact for every sign |
 //! | [`product`] | products by correlated OT |
 //!
 //! Semi-honest adversary. Cores are pure: [`Context`] alone moves their messages.
@@ -16,14 +17,19 @@
 mod and;
 pub mod compare;
 pub mod context;
+mod convert;
+pub mod divide;
 mod error;
 mod flights;
+#[cfg(any(test, feature = "laws"))]
+pub mod ideal;
 pub mod material;
 pub mod product;
 pub mod relu;
 pub mod select;
 pub mod source;
 mod transfer;
+pub mod trunc;
 mod wire;
 
 pub use context::Context;

@@ -123,6 +123,18 @@ pub(crate) fn split<'b>(
     Ok(now)
 }
 
+/// Makes sure that nothing of a message is left.
+///
+/// # Errors
+/// Something is.
+pub(crate) const fn empty(msg: &'static str, rest: &[u8]) -> Result<(), PeerMisbehaved> {
+    let (expected, got) = (0, rest.len());
+    if got == expected {
+        return Ok(());
+    }
+    Err(PeerMisbehaved::Length { msg, expected, got })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,8 @@
 
 mod it {
     mod pair;
+    mod parties;
     mod relu;
     mod source;
+    mod trunc;
 }
