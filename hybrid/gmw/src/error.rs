@@ -46,6 +46,16 @@ pub enum PeerMisbehaved {
         /// Length found.
         got: usize,
     },
+    /// A number that no honest peer can make.
+    #[error("message {msg} makes {got}, above {most}")]
+    Value {
+        /// Name of the message.
+        msg: &'static str,
+        /// The number.
+        got: u64,
+        /// The greatest possible one.
+        most: u64,
+    },
     /// Bits set where the format has none.
     #[error("message {msg} has bits set beyond its last element")]
     SpareBits {

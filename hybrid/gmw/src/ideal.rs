@@ -114,4 +114,88 @@ impl Ideal {
         };
         self.map(x, out, quotient)
     }
+
+    /// `b + max(a − b, 0)` modulo the ring.
+    ///
+    /// # Errors
+    /// Shares that do not fit together.
+    pub fn max(&mut self, a: &Both, b: &Both) -> Result<Both, Mismatch> {
+        let (ring, right) = (a.0.ring(), open(&b.0, &b.1)?);
+        let pairs = open(&a.0, &a.1)?.into_iter().zip(right);
+        let values: Vec<i64> = pairs.map(|(a, b)| greater(ring, a, b)).collect();
+        self.share(ring, &values)
+    }
+
+    /// `a − max(a − b, 0)` modulo the ring.
+    ///
+    /// # Errors
+    /// Shares that do not fit together.
+    pub fn min(&mut self, a: &Both, b: &Both) -> Result<Both, Mismatch> {
+        let (ring, right) = (a.0.ring(), open(&b.0, &b.1)?);
+        let pairs = open(&a.0, &a.1)?.into_iter().zip(right);
+        let values: Vec<i64> = pairs.map(|(a, b)| lesser(ring, a, b)).collect();
+        self.share(ring, &values)
+    }
+
+    /// `min(max(x, lo), hi)` modulo the ring.
+    ///
+    /// # Errors
+    /// Shares that do not fit together.
+    pub fn clip(&mut self, x: &Both, lo: i64, hi: i64) -> Result<Both, Mismatch> {
+        let ring = x.0.ring();
+        self.map(x, ring, |v| lesser(ring, greater(ring, v, lo), hi))
+    }
+
+    /// The greatest of each window's numbers; windows name elements of a plane.
+    ///
+    /// # Errors
+    /// Shares that do not fit together, or a place outside a plane.
+    pub fn max_pool(
+        &mut self,
+        x: &Both,
+        planes: usize,
+        windows: &[Vec<usize>],
+    ) -> Result<Both, Mismatch> {
+        let values = open(&x.0, &x.1)?;
+        let mut greatest = Vec::new();
+        for plane in values.chunks((values.len() / planes.max(1)).max(1)) {
+            for window in windows {
+                let cells = window.iter().filter_map(|place| plane.get(*place));
+                greatest.extend(cells.max().copied());
+            }
+        }
+        let (what, left, right) = ("windows", planes * windows.len(), greatest.len());
+        if left != right {
+            return Err(Mismatch { what, left, right });
+        }
+        self.share(x.0.ring(), &greatest)
+    }
+
+    /// The lowest index of a greatest number of each group, for the client.
+    ///
+    /// # Errors
+    /// Shares that do not fit together.
+    pub fn argmax(&mut self, x: &Both, groups: usize) -> Result<Vec<u32>, Mismatch> {
+        let values = open(&x.0, &x.1)?;
+        let groups = values.chunks((values.len() / groups.max(1)).max(1));
+        let best = groups.map(|group| {
+            let start = (0u32, i64::MIN);
+            let best = (0..).zip(group).fold(
+                start,
+                |best, (i, v)| {
+                    if *v > best.1 { (i, *v) } else { best }
+                },
+            );
+            best.0
+        });
+        Ok(best.collect())
+    }
+}
+
+fn greater(ring: Ring, a: i64, b: i64) -> i64 {
+    ring.wrap(b.wrapping_add(ring.wrap(a.wrapping_sub(b)).max(0)))
+}
+
+fn lesser(ring: Ring, a: i64, b: i64) -> i64 {
+    ring.wrap(a.wrapping_sub(ring.wrap(a.wrapping_sub(b)).max(0)))
 }

@@ -8,6 +8,7 @@
 //! | [`source`], [`material`] | triples, bit products, transfers and tables, made on demand or ahead |
 //! | [`compare`], [`relu`], [`select`] | millionaires' comparison in planned shapes, signs, ReLU with truncation, MUX, B2A |
 //! | [`trunc`], [`divide`] | truncation, change of ring and division, exact for every sign |
+//! | [`max`], [`pool`], [`argmax`] | maxima, limits, pools, the index of the greatest number |
 //! | [`product`] | products by correlated OT |
 //!
 //! Semi-honest adversary. Cores are pure: [`Context`] alone moves their messages.
@@ -15,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod and;
+pub mod argmax;
 pub mod compare;
 pub mod context;
 mod convert;
@@ -24,6 +26,8 @@ mod flights;
 #[cfg(any(test, feature = "laws"))]
 pub mod ideal;
 pub mod material;
+pub mod max;
+pub mod pool;
 pub mod product;
 pub mod relu;
 pub mod select;

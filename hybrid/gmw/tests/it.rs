@@ -7,6 +7,7 @@
 )]
 
 mod it {
+    mod max;
     mod pair;
     mod parties;
     mod relu;

@@ -15,6 +15,7 @@ pub mod options;
 pub mod plan;
 pub mod share;
 pub mod step;
+pub mod tournament;
 
 pub use cost::{Cost, LinkModel, Rates};
 pub use error::PlanError;

@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use privet_gmw::Context;
 use privet_gmw::ideal::{Both, Ideal};
 use privet_plan::compare::{Shape, ShapeError};
-use privet_plan::cost::gmw::{Division, OpCost, Truncation};
+use privet_plan::cost::gmw::{Argmax, Division, OpCost, Truncation, clip, relu};
+use privet_plan::tournament::Tournament;
 use privet_ring::{Client, Ring, Server, Shares};
 
 use super::pair::{Setting, check_cost, run};
@@ -14,6 +15,12 @@ use super::pair::{Setting, check_cost, run};
 pub(crate) trait Parties {
     fn trunc(&self, x: &Both, shift: u32, out: Ring) -> Both;
     fn div(&self, x: &Both, divisor: u64, add: u64, out: Ring) -> Both;
+    fn max(&self, a: &Both, b: &Both) -> Both;
+    fn min(&self, a: &Both, b: &Both) -> Both;
+    fn clip(&self, x: &Both, lo: i64, hi: i64) -> Both;
+    /// Windows are lists of rows.
+    fn max_pool(&self, x: &Both, planes: usize, windows: &[Vec<Vec<u32>>]) -> Both;
+    fn argmax(&self, x: &Both, groups: usize, value_bits: u32) -> Vec<u32>;
 }
 
 impl Parties for RefCell<Ideal> {
@@ -23,6 +30,31 @@ impl Parties for RefCell<Ideal> {
 
     fn div(&self, x: &Both, divisor: u64, add: u64, out: Ring) -> Both {
         self.borrow_mut().div(x, divisor, add, out).unwrap()
+    }
+
+    fn max(&self, a: &Both, b: &Both) -> Both {
+        self.borrow_mut().max(a, b).unwrap()
+    }
+
+    fn min(&self, a: &Both, b: &Both) -> Both {
+        self.borrow_mut().min(a, b).unwrap()
+    }
+
+    fn clip(&self, x: &Both, lo: i64, hi: i64) -> Both {
+        self.borrow_mut().clip(x, lo, hi).unwrap()
+    }
+
+    fn max_pool(&self, x: &Both, planes: usize, windows: &[Vec<Vec<u32>>]) -> Both {
+        let cells = windows.iter().map(|window| {
+            let cells = window.iter().flatten();
+            cells.map(|cell| *cell as usize).collect()
+        });
+        let cells: Vec<Vec<usize>> = cells.collect();
+        self.borrow_mut().max_pool(x, planes, &cells).unwrap()
+    }
+
+    fn argmax(&self, x: &Both, groups: usize, _: u32) -> Vec<u32> {
+        self.borrow_mut().argmax(x, groups).unwrap()
     }
 }
 
@@ -78,6 +110,47 @@ impl Parties for Setting {
         };
         let cost = self.chunked(&x.0, |n| form.cost(n, self.shape));
         both!(*self, cost, x, |p, x| p.div(x, divisor, add, out))
+    }
+
+    fn max(&self, a: &Both, b: &Both) -> Both {
+        let bits = a.0.ring().bits();
+        let cost = self.chunked(&a.0, |n| relu(n, bits, self.shape));
+        let x = ((&a.0, &b.0), (&a.1, &b.1));
+        both!(*self, cost, x, |p, x| p.max(x.0, x.1))
+    }
+
+    fn min(&self, a: &Both, b: &Both) -> Both {
+        let bits = a.0.ring().bits();
+        let cost = self.chunked(&a.0, |n| relu(n, bits, self.shape));
+        let x = ((&a.0, &b.0), (&a.1, &b.1));
+        both!(*self, cost, x, |p, x| p.min(x.0, x.1))
+    }
+
+    fn clip(&self, x: &Both, lo: i64, hi: i64) -> Both {
+        let bits = x.0.ring().bits();
+        let cost = self.chunked(&x.0, |n| clip(n, bits, self.shape));
+        both!(*self, cost, x, |p, x| p.clip(x, lo, hi))
+    }
+
+    fn max_pool(&self, x: &Both, planes: usize, windows: &[Vec<Vec<u32>>]) -> Both {
+        let inputs = x.0.len() / planes;
+        let rounds = Tournament::new(inputs, windows.iter().cloned()).unwrap();
+        let (bits, chunk) = (x.0.ring().bits(), self.chunk as u64);
+        let cost = rounds.cost(planes as u64, bits, self.shape, chunk).unwrap();
+        both!(*self, cost, x, |p, x| p.max_pool(x, planes, &rounds))
+    }
+
+    fn argmax(&self, x: &Both, groups: usize, value_bits: u32) -> Vec<u32> {
+        let form = Argmax {
+            ring_bits: x.0.ring().bits(),
+            value_bits,
+            count: u32::try_from(x.0.len() / groups).unwrap(),
+        };
+        let chunk = self.chunk as u64;
+        let cost = form.cost(groups as u64, self.shape, chunk).unwrap();
+        let got = both!(*self, cost, x, |p, x| p.argmax(x, groups, value_bits));
+        assert_eq!(got.1, None, "the server learns nothing");
+        got.0.unwrap()
     }
 }
 

@@ -3,8 +3,10 @@
 //! Bits travel 64 to a word and ring elements packed; these functions give the exact bytes of the protocols of `privet-gmw`, for
 //! one batch. [`OpCost::chunked`] sums over batches.
 
+mod max;
 mod trunc;
 
+pub use max::{Argmax, average, clip};
 pub use trunc::{Division, MAX_DIVISOR, Rounding, Sign, Truncation};
 
 use std::collections::BTreeMap;

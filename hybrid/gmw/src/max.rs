@@ -1,0 +1,57 @@
+//! The greater and the lesser of two numbers, and public limits.
+//!
+//! - Functionality: from shares of a and b, shares of `b + max(a − b, 0)`, which is their maximum where `|a − b| < 2^(l−1)`; likewise
+//!   `a − max(a − b, 0)`; and of a number kept within public limits by one after the other. All modulo 2^l, as the oracle has it.
+//! - Secure against: semi-honest, either side; perfect, in the model of prepared material.
+//! - From: [`relu`](crate::relu) of differences, which are local.
+//! - Cost: that of the ReLUs: `privet_plan::cost::gmw::{relu, clip}`, to the byte.
+
+use privet_ring::{Party, Shares};
+
+use crate::context::Context;
+use crate::error::{ApiMisuse, Error};
+
+impl<P: Party> Context<'_, P> {
+    /// Shares of the greater of a and b, pair by pair.
+    ///
+    /// # Errors
+    /// Different rings or lengths; material has run out; a failing channel or a misbehaving peer.
+    pub fn max(&mut self, a: &Shares<P>, b: &Shares<P>) -> Result<Shares<P>, Error> {
+        let mut difference = a.duplicate();
+        difference.sub_assign(b)?;
+        let mut greater = self.relu(&difference)?;
+        greater.add_assign(b)?;
+        Ok(greater)
+    }
+
+    /// Shares of the lesser of a and b, pair by pair.
+    ///
+    /// # Errors
+    /// As [`max`](Self::max).
+    pub fn min(&mut self, a: &Shares<P>, b: &Shares<P>) -> Result<Shares<P>, Error> {
+        let mut difference = a.duplicate();
+        difference.sub_assign(b)?;
+        let more = self.relu(&difference)?;
+        let mut lesser = a.duplicate();
+        lesser.sub_assign(&more)?;
+        Ok(lesser)
+    }
+
+    /// Shares of `min(max(x, lo), hi)`; with limits 0 and 6·2^f it is ReLU6.
+    ///
+    /// # Errors
+    /// Limits outside the ring or in the wrong order; as [`max`](Self::max).
+    pub fn clip(&mut self, x: &Shares<P>, lo: i64, hi: i64) -> Result<Shares<P>, Error> {
+        let ring = x.ring();
+        ApiMisuse::within("lower limit", lo, ring.min(), ring.max())?;
+        ApiMisuse::within("upper limit", hi, lo, ring.max())?;
+        let mut above = x.duplicate();
+        above.add_public(lo.wrapping_neg());
+        let mut raised = self.relu(&above)?;
+        raised.add_public(lo);
+        let mut beyond = raised.duplicate();
+        beyond.add_public(hi.wrapping_neg());
+        raised.sub_assign(&self.relu(&beyond)?)?;
+        Ok(raised)
+    }
+}
