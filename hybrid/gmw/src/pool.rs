@@ -38,8 +38,9 @@ impl<P: Party> Context<'_, P> {
         }
         let mut filled = inputs;
         for round in windows.rounds() {
-            let side =
-                |pick: fn(&(u32, u32)) -> u32| gather(&nodes, stride, ring, round.iter().map(pick));
+            let side = |pick: fn(&(u32, u32)) -> u32| {
+                gather(&nodes, stride, ring, &round.iter().map(pick))
+            };
             let (a, b) = (side(|pair| pair.0)?, side(|pair| pair.1)?);
             let won = self.max(&a, &b)?;
             let won = won.values().chunks(round.len().max(1));
@@ -49,7 +50,7 @@ impl<P: Party> Context<'_, P> {
             }
             filled += round.len();
         }
-        gather(&nodes, stride, ring, windows.winners().iter().copied())
+        gather(&nodes, stride, ring, &windows.winners().iter().copied())
     }
 
     /// Shares of `floor((S + floor(divisor / 2)) / divisor)` in ring `out`, S each window's sum modulo x's ring. Elements are named by
@@ -101,7 +102,7 @@ fn gather<P: Party>(
     nodes: &[u64],
     stride: usize,
     ring: Ring,
-    named: impl ExactSizeIterator<Item = u32> + Clone,
+    named: &(impl ExactSizeIterator<Item = u32> + Clone),
 ) -> Result<Shares<P>, Error> {
     let planes = nodes.chunks(stride.max(1));
     let mut found = Vec::with_capacity(planes.len().saturating_mul(named.len()));
