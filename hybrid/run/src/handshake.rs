@@ -10,10 +10,13 @@ use privet_plan::{Choice, PlanOptions, Reveal};
 use serde::{Deserialize, Serialize};
 
 /// Version of everything that two parties must share beyond the channel.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
-/// Largest offer, bytes. A graph of a thousand layers with class names takes some 100 kB.
-pub const MAX_OFFER: usize = 2 << 20;
+/// Largest offer, bytes. A graph of a thousand layers with class names takes some 100 kB, the largest
+/// projection 8 MiB.
+pub const MAX_OFFER: usize = 16 << 20;
+
+const _: () = assert!(MAX_OFFER >= (2 << 20) + 2 * privet_model::preprocess::MAX_FACTOR);
 
 /// Largest of the other control messages, bytes.
 pub const MAX_CONTROL: usize = 64 << 10;

@@ -4,8 +4,9 @@
 //! set of [`crate::graph::Op`]. What it cannot express it lists at once, node by node. Files are not trusted:
 //! sizes are bounded before anything is allocated, and no file makes it panic.
 //!
-//! Two keys of a model's `metadata_props` are read: `privet.preprocess` (TOML, JSON or the short form of
-//! [`crate::preprocess::Preprocess`]) and `privet.classes` (one name per line).
+//! Three keys of a model's `metadata_props` are read: `privet.preprocess` (TOML, JSON or the short form of
+//! [`crate::preprocess::Preprocess`]), `privet.projection` (the text of [`crate::preprocess::Projection`]: the model's
+//! input is then an embedding of the sample) and `privet.classes` (one name per line).
 
 mod advice;
 mod array;
@@ -16,6 +17,7 @@ mod ending;
 mod export;
 mod import;
 mod linear;
+mod metadata;
 mod proto;
 mod scan;
 mod shaping;
@@ -31,6 +33,8 @@ use crate::readers::ReadError;
 pub const MIN_OPSET: i64 = 7;
 /// Key of the preprocessing in `metadata_props`.
 pub const PREPROCESS_KEY: &str = "privet.preprocess";
+/// Key of the projection in `metadata_props`.
+pub const PROJECTION_KEY: &str = "privet.projection";
 /// Key of the classes' names in `metadata_props`.
 pub const CLASSES_KEY: &str = "privet.classes";
 

@@ -1,11 +1,14 @@
 //! The public preprocessing of a model's input, part of its metadata.
 
 mod parse;
+mod projection;
 mod resize;
 
 use serde::{Deserialize, Serialize};
 
 use crate::readers::Kind;
+
+pub use projection::{FACTOR_FRAC_BITS, MAX_FACTOR, Projection};
 
 /// Largest extent that an image may be resized or cropped to.
 const MAX_EXTENT: usize = 1 << 14;
@@ -13,7 +16,8 @@ const MAX_EXTENT: usize = 1 << 14;
 const MAX_PIXELS: usize = 1 << 24;
 
 /// Steps that turn a raw sample (pixel, feature) into the network's real-valued input, in this order:
-/// resize, crop, channel order, `v / divide`, `(v - mean) / deviation`; all in f32.
+/// resize, crop, channel order, `v / divide`, `(v - mean) / deviation`, all in f32; then the coordinates in a
+/// subspace, if there is one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Preprocess {
@@ -30,6 +34,8 @@ pub struct Preprocess {
     /// Per-channel deviation (one entry: for all).
     #[serde(alias = "std")]
     pub deviation: Vec<f32>,
+    /// The network's input is the sample's coordinates in this subspace.
+    pub projection: Option<Projection>,
 }
 
 impl Default for Preprocess {
@@ -41,6 +47,7 @@ impl Default for Preprocess {
             divide: 1.0,
             mean: vec![],
             deviation: vec![],
+            projection: None,
         }
     }
 }
@@ -63,6 +70,12 @@ pub enum PreprocessError {
     #[error("preprocessing: {what}")]
     Parameter {
         /// What is out of bounds.
+        what: String,
+    },
+    /// A projection that cannot be, or that does not fit its network.
+    #[error("projection: {what}")]
+    Projection {
+        /// What is wrong.
         what: String,
     },
     /// The sample does not fit the steps or the model.
@@ -119,9 +132,16 @@ impl Preprocess {
         Ok(())
     }
 
+    /// Whether it yields inputs of that shape.
+    #[must_use]
+    pub fn fits(&self, model: &[usize]) -> bool {
+        self.projection.as_ref().is_none_or(|p| model == [p.rank()])
+    }
+
     /// The network's input from one raw sample.
     ///
-    /// `shape` is the sample's: `[C, H, W]`, `[H, W]` or `[F]`. `model` is the shape of the network's input. Flat
+    /// `shape` is the sample's: `[C, H, W]`, `[H, W]` or `[F]`. `model` is the shape of the network's input; where
+    /// there is a projection, its coordinates are that, and the sample fits the projection's own input. Flat
     /// samples fit any model of as many values. An image whose three channels are equal fits a model of one.
     ///
     /// # Errors
@@ -144,6 +164,17 @@ impl Preprocess {
         if let Some(at) = raw.iter().position(|v| !v.is_finite()) {
             return Err(refuse(format!("value {at} is not a finite number")));
         }
+        if !self.fits(model) {
+            return Err(refuse(
+                "the projection has another number of dimensions".to_owned(),
+            ));
+        }
+        let model = self.projection.as_ref().map_or(model, Projection::input);
+        let refuse = |what: String| PreprocessError::Sample {
+            sample: shape.to_vec(),
+            model: model.to_vec(),
+            what,
+        };
         let mut image = Image::new(raw, shape);
         if self.resize.is_some() || self.crop.is_some() || self.bgr {
             self.move_pixels(&mut image).map_err(refuse)?;
@@ -151,6 +182,9 @@ impl Preprocess {
         image.drop_equal_channels(model);
         image.fits(model).map_err(refuse)?;
         self.scale(&mut image).map_err(refuse)?;
+        if let Some(projection) = &self.projection {
+            image.values = projection.embed(&image.values);
+        }
         if image.values.iter().any(|v| !v.is_finite()) {
             return Err(refuse("scaling makes a value infinite".to_owned()));
         }
@@ -440,5 +474,26 @@ mod tests {
         assert!(e.to_string().contains("value 1"), "{e}");
         assert!(p.apply(&[], &[0], &[0]).is_err());
         assert!(p.apply(&[1.0], &[usize::MAX], &[1]).is_err());
+    }
+
+    #[test]
+    fn coordinates_come_last() {
+        let projection = Projection::new(vec![1, 1, 3], 2, vec![8192, 0, -8192, 16_384, 0, 1]);
+        let p = Preprocess {
+            divide: 2.0,
+            projection: Some(projection.unwrap()),
+            ..Preprocess::default()
+        };
+        let got = p.apply(&[2.0, 4.0, 6.0], &[1, 3], &[2]).unwrap();
+        assert_eq!(got, [-0.5, 2.0 + 3.0 / 16_384.0]);
+        assert_eq!(p.apply(&[2.0, 4.0, 6.0], &[3], &[2]).unwrap(), got);
+        let e = p.apply(&[1.0, 2.0], &[2], &[2]).unwrap_err().to_string();
+        assert!(e.contains("[1, 1, 3]"), "{e}");
+        let e = p.apply(&[1.0; 3], &[3], &[3]).unwrap_err().to_string();
+        assert!(e.contains("dimensions"), "{e}");
+        let e = p.apply(&[f32::MAX; 3], &[3], &[2]);
+        assert!(e.is_ok());
+        let big = Preprocess { divide: 0.25, ..p };
+        assert!(big.apply(&[f32::MAX; 3], &[3], &[2]).is_err());
     }
 }

@@ -10,7 +10,7 @@ use super::proto::{
     StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto,
     ValueInfoProto, attribute_kind, data_type,
 };
-use super::{CLASSES_KEY, PREPROCESS_KEY};
+use super::{CLASSES_KEY, PREPROCESS_KEY, PROJECTION_KEY};
 use crate::graph::{Affine, Conv, Graph, Linear, Node, Op, Per, Pool, ValueId};
 
 /// The bytes of an ONNX model that computes the same, with a dynamic batch axis named `N`.
@@ -341,9 +341,12 @@ impl Writer<'_> {
             value,
         };
         let preprocess = self.graph.preprocess.as_ref();
+        let projection = preprocess.and_then(|p| p.projection.as_ref());
+        let projection = projection.map(|p| entry(PROJECTION_KEY, p.to_text()));
         let preprocess = preprocess.map(|p| entry(PREPROCESS_KEY, p.to_string()));
         let classes = self.graph.classes.as_ref();
         let classes = classes.map(|c| entry(CLASSES_KEY, c.join("\n")));
-        preprocess.into_iter().chain(classes).collect()
+        let entries = preprocess.into_iter().chain(projection).chain(classes);
+        entries.collect()
     }
 }

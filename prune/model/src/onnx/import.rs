@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 use super::advice::{is_known, unknown};
 use super::array::Array;
 use super::attributes::Call;
+use super::metadata::preprocessing;
 use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-use super::{CLASSES_KEY, ImportError, MIN_OPSET, PREPROCESS_KEY, Refusal, Unsupported};
+use super::{CLASSES_KEY, ImportError, MIN_OPSET, Refusal, Unsupported};
 use super::{constants, elementwise, ending, linear, scan, shaping, window};
 use crate::graph::{Builder, Graph, GraphError, Op, ValueId};
-use crate::preprocess::Preprocess;
 use crate::readers;
 
 /// What a name of the model stands for.
@@ -131,20 +131,18 @@ impl<'a> Importer<'a> {
             .map_err(|(what, hint)| refuse(format!("input {}: {what}", input.name), hint))?;
         let mut builder = Builder::new(name, &input.name, &shape)
             .map_err(|e| refuse(e.to_string(), "give the model a smaller input"))?;
-        for entry in &model.metadata_props {
-            if entry.key == PREPROCESS_KEY {
-                let parsed = Preprocess::parse(&entry.value)
-                    .and_then(|p| p.validate().map(|()| p))
-                    .map_err(|e| {
-                        refuse(
-                            format!("metadata {PREPROCESS_KEY}: {e}"),
-                            "correct the model's metadata",
-                        )
-                    })?;
-                builder.set_preprocess(parsed);
-            } else if entry.key == CLASSES_KEY {
-                builder.set_classes(entry.value.lines().map(str::to_owned).collect());
-            }
+        let steps = preprocessing(&model.metadata_props, &shape).map_err(|(key, what)| {
+            refuse(
+                format!("metadata {key}: {what}"),
+                "correct the model's metadata",
+            )
+        })?;
+        if let Some(steps) = steps {
+            builder.set_preprocess(steps);
+        }
+        let classes = model.metadata_props.iter().find(|e| e.key == CLASSES_KEY);
+        if let Some(entry) = classes {
+            builder.set_classes(entry.value.lines().map(str::to_owned).collect());
         }
         let mut bound = HashMap::from([(input.name.as_str(), Bound::Flow(builder.input()))]);
         bound.remove("");

@@ -208,3 +208,38 @@ fn metadata_gives_preprocessing_and_classes() {
     model.metadata(PREPROCESS_KEY, "divide=0");
     assert!(refusal(&model, "y").contains("divisor"));
 }
+
+#[test]
+fn metadata_gives_the_projection() {
+    let with = |entries: &[(&str, &str)]| {
+        let mut model = Model::new(13, &[-1, 2]);
+        model.node("Relu", &["x"], "y");
+        for (key, value) in entries {
+            model.metadata(key, value);
+        }
+        model
+    };
+    let text = "1x1x3:2:000000400000004000000100";
+    for entries in [
+        &[(PROJECTION_KEY, text), (PREPROCESS_KEY, "divide=2")][..],
+        &[(PREPROCESS_KEY, "divide=2"), (PROJECTION_KEY, text)],
+    ] {
+        let graph = import(&with(entries).bytes("y"), "test").unwrap();
+        let steps = graph.preprocess.clone().unwrap();
+        assert_eq!(steps.divide, 2.0);
+        assert_eq!(steps.projection.as_ref().unwrap().to_text(), text);
+        let again = import(&export(&graph), "test").unwrap();
+        assert_eq!(again.preprocess, graph.preprocess);
+    }
+    for (text, named) in [
+        ("1x1x3:2:0000", "cut off"),
+        ("3:1:000000400000", "input's shape [2]"),
+        (
+            "3:4:000000000000000000000000000000000000000000000000",
+            "4 dimensions of 3",
+        ),
+    ] {
+        let line = refusal(&with(&[(PROJECTION_KEY, text)]), "y");
+        assert!(line.contains(named) && line.lines().count() == 1, "{line}");
+    }
+}

@@ -16,13 +16,16 @@ impl Preprocess {
             what: what.lines().next().unwrap_or_default().to_owned(),
         };
         let trimmed = text.trim();
-        let parsed = if trimmed.starts_with('{') {
+        let parsed: Self = if trimmed.starts_with('{') {
             serde_json::from_str(trimmed).map_err(|e| error(e.to_string()))?
         } else if trimmed.contains(['\n', '[', '#']) {
             toml::from_str(trimmed).map_err(|e| error(e.message().to_owned()))?
         } else {
             short(trimmed).map_err(error)?
         };
+        if parsed.projection.is_some() {
+            return Err(error("a projection has no place in this text".to_owned()));
+        }
         parsed.validate()?;
         Ok(parsed)
     }
@@ -75,7 +78,7 @@ fn extents(text: &str) -> Result<[usize; 2], String> {
         .ok_or_else(|| format!("{text:?} is not HEIGHTxWIDTH"))
 }
 
-/// The short form; it parses to the same value.
+/// The short form; it parses to the same value, but for the projection, which it leaves out.
 impl fmt::Display for Preprocess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |values: &[f32]| {
@@ -117,6 +120,7 @@ mod tests {
             divide: 255.0,
             mean: vec![0.485, 0.456, 0.406],
             deviation: vec![0.229, 0.224, 0.225],
+            projection: None,
         }
     }
 
@@ -158,6 +162,10 @@ mod tests {
             ("resize=256", "256"),
             ("divide=0", "divisor"),
             ("{\"divide\":255,\"gamma\":1}", "gamma"),
+            (
+                "{\"projection\":{\"input\":[1],\"rank\":1,\"factor\":[0,0]}}",
+                "projection",
+            ),
             ("divide = [", "divide"),
             ("{", "EOF"),
         ] {

@@ -21,7 +21,7 @@ use super::validate::{GraphError, Limits};
 use crate::ops;
 
 const MAGIC: &[u8; 8] = b"PRIVETQ\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HASH: usize = 32;
 /// Magic, version, length of the graph, hash of the source.
 const HEAD: usize = 8 + 4 + 4 + HASH;

@@ -51,7 +51,8 @@ pub fn quantise_value(x: f64, frac_bits: u32) -> Option<i64> {
 
 /// Bounds of the network's real inputs where raw values are bytes: the images of 0 and 255 under
 /// the public preprocessing, channel by channel. Proven, so they may be stated to the quantiser as
-/// [`input_range`](super::QuantOptions::input_range). `None` for parameters that are no numbers.
+/// [`input_range`](super::QuantOptions::input_range). `None` for parameters that are no numbers, and where the
+/// network reads coordinates in a subspace: they are sums over many values.
 #[must_use]
 pub fn range_of_bytes(preprocess: &Preprocess) -> Option<[f32; 2]> {
     let of = |values: &[f32], channel: usize, default: f32| match values {
@@ -59,6 +60,9 @@ pub fn range_of_bytes(preprocess: &Preprocess) -> Option<[f32; 2]> {
         [one] => *one,
         _ => values.get(channel).copied().unwrap_or(default),
     };
+    if preprocess.projection.is_some() {
+        return None;
+    }
     let channels = preprocess.mean.len().max(preprocess.deviation.len()).max(1);
     let mut range: Option<[f32; 2]> = None;
     for channel in 0..channels {

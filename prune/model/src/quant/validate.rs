@@ -179,6 +179,12 @@ impl Graph {
         if self.preprocess.validate().is_err() {
             return Err(GraphError::Whole("the preprocessing is out of bounds"));
         }
+        let input = self.tensor(self.input);
+        if input.is_some_and(|t| !self.preprocess.fits(&t.shape)) {
+            return Err(GraphError::Whole(
+                "the projection has another number of dimensions than the input",
+            ));
+        }
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use privet_model::graph::{
     Affine, Builder, Conv, Graph, Linear, Op, Per, Pool, Rounding, ValueId, Window,
 };
+use privet_model::preprocess::{Preprocess, Projection};
 use privet_model::quant::{self, QuantOptions, ir};
 
 /// SplitMix64.
@@ -130,4 +131,27 @@ pub(crate) fn small_model() -> ir::Model {
     let l = net.linear(f, 18, 4);
     let inputs = vec![net.stream.reals(72, 1.0)];
     quant::quantise(&net.finish(l), &QuantOptions::fixed(16, 8), &inputs).unwrap()
+}
+
+/// Two coordinates of three features, one layer.
+pub(crate) fn projected_model() -> ir::Model {
+    let mut b = Builder::new("projected", "input", &[2]).unwrap();
+    let linear = Op::Linear(Linear {
+        inputs: 2,
+        outputs: 2,
+        weights: vec![1.0, -0.5, 0.25, 1.0],
+        bias: vec![0.0, 0.5],
+    });
+    let y = b.push("fc", linear, &[b.input()]).unwrap();
+    let projection = Projection::new(vec![3], 2, vec![8192, 0, 8192, 0, 0, 16_384]).unwrap();
+    b.set_preprocess(Preprocess {
+        projection: Some(projection),
+        ..Preprocess::default()
+    });
+    let graph = b.finish(y).unwrap();
+    let options = QuantOptions {
+        input_range: Some([-8.0, 8.0]),
+        ..QuantOptions::fixed(16, 8)
+    };
+    quant::quantise(&graph, &options, &[]).unwrap()
 }

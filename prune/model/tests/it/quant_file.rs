@@ -1,10 +1,11 @@
 //! Quantised files and graphs from strangers: nothing panics, nothing large is allocated.
 
+use privet_model::preprocess::Projection;
 use privet_model::quant::ir::{Graph, Model, Op};
 use privet_model::quant::{Limits, file, summary};
 use sha2::{Digest, Sha256};
 
-use crate::nets::small_model;
+use crate::nets::{projected_model, small_model};
 
 /// The file with a checksum that holds.
 fn sealed(mut body: Vec<u8>) -> Vec<u8> {
@@ -16,7 +17,7 @@ fn sealed(mut body: Vec<u8>) -> Vec<u8> {
 /// The file of a graph without parameters.
 fn with_graph(graph: &[u8], params: &[u8]) -> Vec<u8> {
     let mut body = b"PRIVETQ\n".to_vec();
-    body.extend_from_slice(&1u32.to_le_bytes());
+    body.extend_from_slice(&2u32.to_le_bytes());
     body.extend_from_slice(&u32::try_from(graph.len()).unwrap().to_le_bytes());
     body.extend_from_slice(&[7; 32]);
     body.extend_from_slice(graph);
@@ -54,9 +55,9 @@ fn damage_is_found() {
     longer.push(0);
     assert!(file::decode(&sealed(longer)).is_err());
     let mut other = bytes[..bytes.len() - 32].to_vec();
-    other[8] = 2;
+    other[8] = 1;
     let error = file::decode(&sealed(other)).unwrap_err().to_string();
-    assert!(error.contains("version 2"), "{error}");
+    assert!(error.contains("version 1"), "{error}");
 }
 
 #[test]
@@ -211,6 +212,52 @@ fn the_public_hash_knows_no_weight() {
     assert_eq!(other.graph.public_hash(), model.graph.public_hash());
     other.graph.tensors[0].frac_bits += 1;
     assert_ne!(other.graph.public_hash(), model.graph.public_hash());
+}
+
+#[test]
+fn a_projection_is_part_of_the_file_and_of_the_hash() {
+    let model = projected_model();
+    let bytes = file::encode(&model).unwrap();
+    let read = file::decode(&bytes).unwrap();
+    assert_eq!(read, model);
+    let steps = &read.graph.preprocess;
+    let input = steps.apply(&[1.0, 2.0, 3.0], &[3], &[2]).unwrap();
+    assert_eq!(input, [1.5, 3.0]);
+    assert!(read.graph.quantise_input(&input).is_ok());
+    let changed = |projection: Projection| {
+        let mut other = model.clone();
+        other.graph.preprocess.projection = Some(projection);
+        other
+    };
+    let other = changed(Projection::new(vec![3], 2, vec![8192, 0, 8192, 0, 0, 16_383]).unwrap());
+    assert_ne!(other.graph.public_hash(), model.graph.public_hash());
+    assert!(file::encode(&other).is_ok());
+    let other = changed(Projection::new(vec![3], 3, vec![1; 9]).unwrap());
+    let line = file::encode(&other).unwrap_err().to_string();
+    assert!(line.contains("dimensions"), "{line}");
+    let mut plain = model.clone();
+    plain.graph.preprocess.projection = None;
+    assert_ne!(plain.graph.public_hash(), model.graph.public_hash());
+    // A length that lies is refused, in the file as in the graph.
+    let graph = postcard::to_allocvec(&model.graph).unwrap();
+    let params = &bytes[48 + graph.len()..bytes.len() - 32];
+    let factor = [0, 32, 0, 0, 0, 32, 0, 0, 0, 0, 0, 64];
+    let at = graph.windows(12).position(|w| w == factor).unwrap();
+    for (place, value) in [
+        (at - 1, 255),
+        (at - 1, 10),
+        (at - 1, 11),
+        (at - 2, 1),
+        (at - 3, 9),
+    ] {
+        let mut bad = graph.clone();
+        bad[place] = value;
+        assert!(
+            file::decode(&with_graph(&bad, params)).is_err(),
+            "{place} {value}"
+        );
+    }
+    assert!(file::decode(&with_graph(&graph, params)).is_ok());
 }
 
 #[test]
