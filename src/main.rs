@@ -14,6 +14,7 @@ mod options;
 mod plan;
 mod prepare;
 mod progress;
+mod project;
 mod quantise;
 mod serve;
 mod shrink;
@@ -54,6 +55,7 @@ enum Command {
     Quantise(quantise::Quantise),
     Evaluate(quantise::Evaluate),
     Train(train::Train),
+    Project(project::Project),
     Prune(shrink::Prune),
     Shrink(shrink::Shrink),
     Inspect(plan::Inspect),
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         Command::Quantise(args) => quantise::run(args),
         Command::Evaluate(args) => quantise::evaluate(args),
         Command::Train(args) => train::run(args),
+        Command::Project(args) => project::run(args),
         Command::Prune(args) => shrink::run_prune(args),
         Command::Shrink(args) => shrink::run_shrink(args),
         Command::Inspect(args) => plan::inspect(args),

@@ -129,10 +129,17 @@ pub(crate) fn quantise(
 pub(crate) fn with_preprocess(graph: &FloatGraph, args: &QuantArgs) -> Result<FloatGraph, Failure> {
     let mut graph = graph.clone();
     if let Some(steps) = &args.preprocess {
-        graph.preprocess =
-            Some(Preprocess::parse(steps).map_err(|e| Failure::usage(e.to_string()))?);
+        restate(&mut graph, steps)?;
     }
     Ok(graph)
+}
+
+/// Replaces the preprocessing by that of the command line; a projection stays, the network was trained on it.
+pub(crate) fn restate(graph: &mut FloatGraph, steps: &str) -> Result<(), Failure> {
+    let mut steps = Preprocess::parse(steps).map_err(|e| Failure::usage(e.to_string()))?;
+    steps.projection = graph.preprocess.take().and_then(|p| p.projection);
+    graph.preprocess = Some(steps);
+    Ok(())
 }
 
 /// The model's preprocessing, or what the data's kind suggests: bytes are divided by 255.

@@ -1,17 +1,20 @@
 //! `privet prune` and `privet shrink`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use privet_model::preprocess::Projection;
+use privet_passes::project::Method;
 use privet_passes::prune::{Granularity, Options as PruneOptions, Scope, prune};
-use privet_passes::report::{Cost, CostModel, Event, Measure};
+use privet_passes::report::{Cost, CostModel, Event, Measure, PassReport};
 use privet_passes::shrink::{Options as ShrinkOptions, shrink};
 use privet_passes::train::Control;
 use privet_passes::train::qat::Formats;
-use privet_passes::{Error, Network};
-use serde_json::json;
+use privet_passes::{Dataset, Error, Network};
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::project::most_dimensions;
 use crate::table;
 use crate::training::{
     DataArgs, Task, TrainArgs, bar, described, failed, open, planned, quantised, show, writable,
@@ -113,16 +116,25 @@ pub(crate) fn run_prune(args: &Prune) -> Result<(), Failure> {
     );
     bar.finish_and_clear();
     let report = outcome.map_err(|e| failed(&args.model, e))?;
-    let graph = described(&network, &task.graph).map_err(|e| failed(&args.model, e))?;
+    let data = &task.split.train;
+    let graph = described(&network, &task.graph, data).map_err(|e| failed(&args.model, e))?;
     write(&args.output, &privet_model::onnx::export(&graph))?;
-    let written = args.output.display().to_string();
-    tell(args.json, &report.before, &report.after, &written, &[]);
+    let outcome = Outcome {
+        before: &report.before,
+        after: &report.after,
+        steps: &[],
+        projection: data.projection(),
+        written: &args.output,
+    };
+    outcome.tell(args.json, json!({}));
     Ok(())
 }
 
-/// Find the cheapest network within a budget of accuracy: units, then bits, trained in between.
+/// Find the cheapest network within a budget of accuracy: a subspace of the input, units, then bits, trained in
+/// between.
 ///
-/// Values and weights become short where the accuracy allows it, since bits are what garbling pays
+/// With and without a subspace are tried against each other, unless one is much cheaper by the planner's cost;
+/// its factor becomes public with the model (see `privet project`). Values and weights become short where the accuracy allows it, since bits are what garbling pays
 /// for. With --folder an interrupted search goes on where it was. Writes a quantised model.
 #[derive(Args)]
 pub(crate) struct Shrink {
@@ -135,6 +147,12 @@ pub(crate) struct Shrink {
     /// Most validation accuracy that may be lost, in points.
     #[arg(long, value_name = "POINTS", default_value_t = 0.2)]
     max_drop: f64,
+    /// Keep the input as it is: publish nothing of the training data.
+    #[arg(long)]
+    no_projection: bool,
+    /// Most dimensions of the subspace [default: half of the values of an input, at most 256].
+    #[arg(long, value_name = "L", conflicts_with = "no_projection")]
+    max_rank: Option<usize>,
     /// Epochs behind each step; the last training takes a few times as many.
     #[arg(long, value_name = "N", default_value_t = 5)]
     epochs: usize,
@@ -153,10 +171,16 @@ pub(crate) struct Shrink {
 pub(crate) fn run_shrink(args: &Shrink) -> Result<(), Failure> {
     writable(&args.output)?;
     let task = open(&args.model, &args.data, args.train.seed)?;
+    let features = task.split.train.features();
+    let method = Method::Random {
+        powers: 1,
+        seed: args.train.seed,
+    };
     let options = ShrinkOptions {
         max_drop: args.max_drop / 100.0,
-        // Model files carry no subspace, and the planner has no use for single zeros.
-        projection: None,
+        projection: (!args.no_projection).then_some(method),
+        max_rank: Some(args.max_rank.unwrap_or_else(|| most_dimensions(features))),
+        // The planner has no use for single zeros.
         weights: false,
         retrain: args.train.options(args.epochs),
         folder: args.folder.clone(),
@@ -175,27 +199,38 @@ pub(crate) fn run_shrink(args: &Shrink) -> Result<(), Failure> {
     );
     bar.finish_and_clear();
     let found = found.map_err(|e| failed(&args.model, e))?;
-    let model = quantised(&found.network, Some(&found.formats), &task)
-        .map_err(|e| failed(&args.model, e))?;
+    let refuse = |e| failed(&args.model, e);
+    let train = &task.split.train;
+    let embedded = found.projection.as_ref().map(|p| train.embedded(p));
+    let embedded = embedded.transpose().map_err(refuse)?;
+    let data = embedded.as_ref().unwrap_or(train);
+    let model =
+        quantised(&found.network, Some(&found.formats), &task.graph, data).map_err(refuse)?;
     let bytes = privet_model::quant::file::encode(&model)
         .map_err(|e| Failure::file(args.output.display(), e))?;
     write(&args.output, &bytes)?;
-    let steps: Vec<(String, Measure)> = found
-        .steps
-        .iter()
-        .map(|s| (s.pass.clone(), s.after))
-        .collect();
-    let written = args.output.display().to_string();
-    tell(args.json, &found.before, &found.after, &written, &steps);
+    let outcome = Outcome {
+        before: &found.before,
+        after: &found.after,
+        steps: &found.steps,
+        projection: data.projection(),
+        written: &args.output,
+    };
+    outcome.tell(args.json, json!({}));
     Ok(())
 }
 
 /// The planner's cost of a network, quantised as it would be served.
-struct Planned<'a>(&'a Task);
+pub(crate) struct Planned<'a>(pub(crate) &'a Task);
 
 impl CostModel for Planned<'_> {
-    fn cost(&self, network: &Network, formats: Option<&Formats>) -> Result<Cost, Error> {
-        planned(network, formats, self.0)
+    fn cost(
+        &self,
+        network: &Network,
+        formats: Option<&Formats>,
+        samples: &Dataset,
+    ) -> Result<Cost, Error> {
+        planned(network, formats, &self.0.graph, samples)
     }
 }
 
@@ -209,33 +244,68 @@ pub(crate) fn cost_line(cost: &Cost) -> String {
     )
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
-fn tell(json: bool, before: &Measure, after: &Measure, written: &str, steps: &[(String, Measure)]) {
-    let fold = before.cost.ands as f64 / after.cost.ands.max(1) as f64;
-    if json {
-        let steps: Vec<_> = steps
-            .iter()
-            .map(|(pass, after)| json!({"pass": pass, "after": after}))
-            .collect();
-        println!(
-            "{}",
-            json!({"before": before, "after": after, "compaction": fold, "steps": steps, "written": written})
-        );
-        return;
+/// What a command that changes a network tells at its end.
+pub(crate) struct Outcome<'a> {
+    pub(crate) before: &'a Measure,
+    pub(crate) after: &'a Measure,
+    pub(crate) steps: &'a [PassReport],
+    /// What becomes public with the network.
+    pub(crate) projection: Option<&'a Projection>,
+    pub(crate) written: &'a Path,
+}
+
+impl Outcome<'_> {
+    /// Prints it; `more` are further fields of the JSON object.
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    pub(crate) fn tell(&self, json: bool, more: Value) {
+        let fold = self.before.cost.ands as f64 / self.after.cost.ands.max(1) as f64;
+        if json {
+            println!("{}", self.json(fold, more));
+            return;
+        }
+        let row = |name: &str, m: &Measure| {
+            vec![
+                name.to_owned(),
+                format!("{:.2} %", 100.0 * m.accuracy),
+                table::count(m.cost.macs),
+                table::count(m.cost.ands),
+                table::bytes(m.cost.bytes),
+            ]
+        };
+        let mut rows = vec![row("before", self.before)];
+        rows.extend(self.steps.iter().map(|s| row(&s.pass, &s.after)));
+        rows.push(row("after", self.after));
+        let head = ["network", "validation", "products", "ANDs", "bytes"];
+        print!("{}", table::columns(&head, &rows));
+        if let Some(p) = self.projection {
+            println!(
+                "the client turns {} values into {} coordinates; the factor ({}) is public with the model",
+                p.features(),
+                p.rank(),
+                table::bytes(2 * p.factor().len() as u64)
+            );
+        }
+        let written = self.written.display();
+        println!("{fold:.1} times fewer AND gates, written to {written}");
     }
-    let row = |name: &str, m: &Measure| {
-        vec![
-            name.to_owned(),
-            format!("{:.2} %", 100.0 * m.accuracy),
-            table::count(m.cost.macs),
-            table::count(m.cost.ands),
-            table::bytes(m.cost.bytes),
-        ]
-    };
-    let mut rows = vec![row("before", before)];
-    rows.extend(steps.iter().map(|(pass, m)| row(pass, m)));
-    rows.push(row("after", after));
-    let head = ["network", "validation", "products", "ANDs", "bytes"];
-    print!("{}", table::columns(&head, &rows));
-    println!("{fold:.1} times fewer AND gates, written to {written}");
+
+    fn json(&self, fold: f64, more: Value) -> Value {
+        let steps: Vec<Value> = (self.steps.iter())
+            .map(|s| json!({"pass": s.pass, "after": s.after}))
+            .collect();
+        let projection = self.projection.map(|p| {
+            json!({
+                "features": p.features(), "dimensions": p.rank(),
+                "public_bytes": 2 * p.factor().len(),
+            })
+        });
+        let mut object = json!({
+            "before": self.before, "after": self.after, "compaction": fold, "steps": steps,
+            "projection": projection, "written": self.written.display().to_string(),
+        });
+        if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
+            object.extend(more);
+        }
+        object
+    }
 }

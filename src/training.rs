@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use privet_model::graph::Graph;
-use privet_model::preprocess::Preprocess;
 use privet_model::quant::QuantOptions;
 use privet_model::quant::ir::Model;
 use privet_passes::network::Layer;
@@ -17,7 +16,7 @@ use privet_passes::{Dataset, Error, Network, Split};
 use privet_plan::{Plan, PlanOptions};
 
 use crate::failure::{Failure, Kind};
-use crate::models::{Loaded, effective_preprocess, load, samples};
+use crate::models::{Loaded, effective_preprocess, load, restate, samples};
 
 /// Most samples that ranges are calibrated on.
 const CALIBRATION: usize = 1000;
@@ -105,8 +104,7 @@ pub(crate) fn open(model: &Path, args: &DataArgs, seed: u64) -> Result<Task, Fai
     };
     let mut graph = *graph;
     if let Some(steps) = &args.preprocess {
-        graph.preprocess =
-            Some(Preprocess::parse(steps).map_err(|e| Failure::usage(e.to_string()))?);
+        restate(&mut graph, steps)?;
     }
     let preprocess = effective_preprocess(&graph, &samples(&args.data)?);
     graph.preprocess = Some(preprocess.clone());
@@ -148,27 +146,30 @@ pub(crate) fn failed(what: &Path, error: Error) -> Failure {
     }
 }
 
-/// The network as a graph with the description of the one it was made from.
-pub(crate) fn described(network: &Network, source: &Graph) -> Result<Graph, Error> {
-    let mut graph = privet_passes::network::described(network.to_graph()?, source);
+/// The network as a graph with the description of the one it was made from; `data` are such as it takes.
+pub(crate) fn described(network: &Network, source: &Graph, data: &Dataset) -> Result<Graph, Error> {
+    let mut graph =
+        privet_passes::network::described(network.to_graph()?, source, data.projection());
     graph.name.clone_from(&source.name);
     Ok(graph)
 }
 
-/// The quantised network, calibrated on the first training samples.
+/// The quantised network, calibrated on the first samples of `data`.
 pub(crate) fn quantised(
     network: &Network,
     formats: Option<&Formats>,
-    task: &Task,
+    source: &Graph,
+    data: &Dataset,
 ) -> Result<Model, Error> {
-    let rows = task.split.train.samples();
+    let rows = data.samples();
     let calibration: Vec<Vec<f32>> = rows
         .outer_iter()
         .take(CALIBRATION)
         .map(|row| row.to_vec())
         .collect();
     let mut options = formats.map_or_else(QuantOptions::default, privet_passes::fixed::options);
-    let graph = described(network, &task.graph)?;
+    let graph = described(network, source, data)?;
+    // Coordinates in a subspace are no bytes: a preprocessing with a projection is another.
     if let Some(preprocess) = &graph.preprocess
         && privet_model::preprocess::Preprocess::default_for(privet_model::readers::Kind::Pixels)
             == *preprocess
@@ -183,9 +184,10 @@ pub(crate) fn quantised(
 pub(crate) fn planned(
     network: &Network,
     formats: Option<&Formats>,
-    task: &Task,
+    source: &Graph,
+    data: &Dataset,
 ) -> Result<Cost, Error> {
-    let model = quantised(network, formats, task)?;
+    let model = quantised(network, formats, source, data)?;
     let plan = Plan::new(model.graph, PlanOptions::default(), PLAN_MEMORY)
         .map_err(|e| Error::Quantise(e.to_string()))?;
     Ok(Cost {

@@ -14,6 +14,7 @@ mod cli {
     mod deepsecure;
     mod networks;
     mod prepared;
+    mod projection;
     mod rig;
     mod training;
     mod wrong;

@@ -10,7 +10,8 @@ mod row;
 
 use std::path::PathBuf;
 
-use privet_passes::fixed;
+use privet_model::preprocess::Projection;
+use privet_passes::{Dataset, fixed};
 use serde_json::{Value, json};
 
 use crate::Table;
@@ -117,20 +118,25 @@ fn rows(
         quant: unshrunk(recipe.input_range),
         calibration: &it.calibration,
         judged: &it.judged,
+        raw: &it.judged,
+        shape: &recipe.network.input,
         inputs: recipe.most_before,
         paper: paper_before,
     }
     .measure(&format!("{name}-before"), options)?;
     tell(&format!("{name}: running after"), 0.5);
-    let basis = it.found.basis.as_ref();
-    let embedded = |data| basis.map_or_else(|| Ok(Clone::clone(data)), |b| b.embed_all(data));
+    let projection = it.found.projection.as_ref();
+    let embedded =
+        |data: &Dataset| projection.map_or_else(|| Ok(data.clone()), |p| data.embedded(p));
     let mut quant = fixed::options(&it.found.formats);
-    quant.input_range = recipe.input_range.filter(|_| basis.is_none());
+    quant.input_range = recipe.input_range.filter(|_| projection.is_none());
     let after = Subject {
         network: &it.found.network,
         quant,
         calibration: &embedded(&it.calibration)?,
         judged: &embedded(&it.judged)?,
+        raw: &it.judged,
+        shape: &recipe.network.input,
         inputs: usize::MAX,
         paper: paper_after,
     }
@@ -158,7 +164,7 @@ fn finish(recipe: &Recipe, it: &Ready, mut before: Value, mut after: Value) -> [
             "compaction": compaction,
             "paper_compaction": paper_before.non_xor / paper_after.non_xor,
             "points_lost": 100.0 * lost,
-            "dimensions": it.found.basis.as_ref().map(|b| b.rank()),
+            "dimensions": it.found.projection.as_ref().map(Projection::rank),
             "units": shapes,
             "search_seconds": search,
         }),

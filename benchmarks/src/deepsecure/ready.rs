@@ -155,7 +155,7 @@ fn searched(
 ) -> Result<Shrunk, Error> {
     let mut options = recipe.shrink.clone();
     let key = Key::new(
-        &(before, &options),
+        &("integer factor", before, &options),
         &[Some(&split.train), Some(&split.validation)],
     )?;
     options.folder = Some(work.join(format!("{}-steps", recipe.name)));

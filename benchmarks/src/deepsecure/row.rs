@@ -21,6 +21,10 @@ pub(super) struct Subject<'a> {
     pub(super) quant: QuantOptions,
     pub(super) calibration: &'a Dataset,
     pub(super) judged: &'a Dataset,
+    /// The same samples as the client holds them, before any embedding: the model file says what becomes of them.
+    pub(super) raw: &'a Dataset,
+    /// Shape of one of these.
+    pub(super) shape: &'a [usize],
     /// Inputs of secure runs, at most.
     pub(super) inputs: usize,
     pub(super) paper: Paper,
@@ -81,15 +85,13 @@ impl Subject<'_> {
         let count = options.inputs.clamp(1, self.inputs).min(self.judged.len());
         let step = (self.judged.len() / count.max(1)).max(1);
         let rows: Vec<usize> = (0..count).map(|i| i * step).collect();
-        let chosen = self.judged.select(&rows);
+        let chosen = self.raw.select(&rows);
         let path = |end: &str| -> PathBuf { options.scratch.join(format!("{name}.{end}")) };
         let (model_path, inputs) = (path("privet"), path("npy"));
         file::write(&model_path, model).map_err(|e| BenchError::Model(e.to_string()))?;
-        std::fs::write(&inputs, npy(&chosen, &self.network.input)).map_err(|source| {
-            BenchError::Io {
-                path: inputs.clone(),
-                source,
-            }
+        std::fs::write(&inputs, npy(&chosen, self.shape)).map_err(|source| BenchError::Io {
+            path: inputs.clone(),
+            source,
         })?;
         let printed = self.pair(&model_path, &inputs, options).run()?;
         let labels: Vec<Option<u64>> = printed
@@ -152,7 +154,7 @@ impl Subject<'_> {
     }
 }
 
-/// Samples as the client holds them: preprocessed and, where the network wants it, embedded.
+/// Samples as the client holds them: scaled, not embedded.
 fn npy(data: &Dataset, shape: &[usize]) -> Vec<u8> {
     let extents: Vec<String> = std::iter::once(data.len())
         .chain(shape.iter().copied())

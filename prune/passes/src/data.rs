@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use ndarray::{Array2, ArrayView2, Axis};
-use privet_model::preprocess::Preprocess;
+use privet_model::preprocess::{Preprocess, Projection};
 use privet_model::readers::{self, Samples};
+use rayon::prelude::*;
 
 use crate::error::{Error, check_option};
 use crate::rng::Rng;
@@ -15,6 +16,7 @@ pub struct Dataset {
     samples: Array2<f32>,
     labels: Vec<usize>,
     classes: usize,
+    projection: Option<Projection>,
 }
 
 /// A training part and a validation part of one data set. The test set is never among them.
@@ -55,6 +57,7 @@ impl Dataset {
             samples,
             labels,
             classes,
+            projection: None,
         })
     }
 
@@ -99,7 +102,10 @@ impl Dataset {
         }
         let numbers: Vec<usize> = numbers.into_iter().map(|l| l as usize).collect();
         let classes = numbers.iter().max().map_or(0, |l| l.saturating_add(1));
-        Self::new(values, numbers, classes)
+        Ok(Self {
+            projection: preprocess.projection,
+            ..Self::new(values, numbers, classes)?
+        })
     }
 
     /// Number of samples.
@@ -150,6 +156,7 @@ impl Dataset {
                 .copied()
                 .collect(),
             classes: self.classes,
+            projection: self.projection.clone(),
         }
     }
 
@@ -159,7 +166,40 @@ impl Dataset {
         self.select(&(0..n.min(self.len())).collect::<Vec<_>>())
     }
 
-    /// The same labels with other samples (a projection of these).
+    /// The coordinates of the samples in a subspace, exactly as a client computes them.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if these are coordinates already, or not of that length; [`Error::NotFinite`] where a
+    /// coordinate is too large.
+    pub fn embedded(&self, projection: &Projection) -> Result<Self, Error> {
+        if self.projection.is_some() {
+            return Err(Error::Data("the samples are embedded already".to_owned()));
+        }
+        if self.features() != projection.features() {
+            return Err(Error::Data(format!(
+                "samples have {} values, the projection takes {}",
+                self.features(),
+                projection.features()
+            )));
+        }
+        let rows: Vec<Vec<f32>> = (0..self.len())
+            .into_par_iter()
+            .map(|row| projection.embed(&self.samples.row(row).to_vec()))
+            .collect();
+        let embedded = Array2::from_shape_vec((self.len(), projection.rank()), rows.concat())?;
+        Ok(Self {
+            projection: Some(projection.clone()),
+            ..self.with_samples(embedded)?
+        })
+    }
+
+    /// What the samples were embedded by, if they are coordinates.
+    #[must_use]
+    pub const fn projection(&self) -> Option<&Projection> {
+        self.projection.as_ref()
+    }
+
+    /// The same labels with other samples.
     ///
     /// # Errors
     /// As [`Dataset::new`].

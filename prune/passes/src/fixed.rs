@@ -1,5 +1,6 @@
 //! From a trained network to the quantised one, and its accuracy by the oracle.
 
+use privet_model::preprocess::Preprocess;
 use privet_model::quant::ir::Model;
 use privet_model::quant::{Frac, Oracle, QuantOptions, Weights, quantise};
 
@@ -23,7 +24,8 @@ pub fn options(formats: &Formats) -> QuantOptions {
     }
 }
 
-/// The quantised network; ranges are calibrated on the first samples.
+/// The quantised network; ranges are calibrated on the first samples, and where these are embedded, the model
+/// carries the projection.
 ///
 /// # Errors
 /// [`Error::Quantise`] if values overflow, those of the conversion to a graph.
@@ -38,7 +40,14 @@ pub fn quantised(
         .take(CALIBRATION)
         .map(|row| row.to_vec())
         .collect();
-    quantise(&network.to_graph()?, options, &samples).map_err(|e| Error::Quantise(e.to_string()))
+    let mut graph = network.to_graph()?;
+    if let Some(projection) = calibration.projection() {
+        graph.preprocess = Some(Preprocess {
+            projection: Some(projection.clone()),
+            ..Preprocess::default()
+        });
+    }
+    quantise(&graph, options, &samples).map_err(|e| Error::Quantise(e.to_string()))
 }
 
 /// Share of samples whose label the quantised network finds, by exact evaluation. A sample outside the

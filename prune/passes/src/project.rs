@@ -3,7 +3,8 @@
 //! DeepSecure's first off-line step: samples A (features × samples) are nearly D·C for a small
 //! dictionary D. What becomes public is W = D·D⁺ = U·Uᵀ, which tells the column space of the data and nothing
 //! else; the client multiplies its input by a factor of it in the clear. The factor is computed from W
-//! alone ([`Basis::canonical`]), so that it tells no more than W.
+//! alone ([`Basis::publish`]), so that it tells no more than W; the model file carries it as the last step of
+//! preprocessing, and networks are trained on what a client's arithmetic makes of it.
 //!
 //! Learning passes over the data in blocks and never holds more than the dictionary and a block.
 
@@ -11,9 +12,11 @@ mod basis;
 mod blocks;
 mod learn;
 
+use ndarray::Array2;
+use privet_model::preprocess::{FACTOR_FRAC_BITS, MAX_FACTOR, Projection};
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Split};
+use crate::data::Split;
 use crate::error::{Error, check_option};
 use crate::network::{Layer, Network, Weights};
 use crate::report::{CostModel, Event, Listener, Measure, PassReport};
@@ -22,6 +25,9 @@ use crate::train::{Control, Options as TrainOptions, train};
 pub use basis::Basis;
 pub use blocks::{Blocks, InMemory};
 pub use learn::{Learned, Method, learn};
+
+/// Share of the progress left that one network of a search takes.
+const SHARE: f64 = 0.25;
 
 /// How large the subspace is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -52,14 +58,10 @@ pub struct Options {
 
 impl Options {
     fn check(&self, features: usize) -> Result<(), Error> {
+        let most = most_dimensions(features);
         let rank = |l: usize| {
-            let ok = (1..=features).contains(&l);
-            check_option(
-                "rank",
-                l as f64,
-                ok,
-                &format!("1 to the {features} features"),
-            )
+            let ok = (1..=most).contains(&l);
+            check_option("dimensions", l as f64, ok, &format!("1 to {most}"))
         };
         match self.size {
             Size::Error(e) => check_option("epsilon", e, e > 0.0 && e < 1.0, "between 0 and 1"),
@@ -76,7 +78,7 @@ impl Options {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Projected {
     /// What the client multiplies its input by.
-    pub basis: Basis,
+    pub projection: Projection,
     /// Takes the embedded input.
     pub network: Network,
     /// Relative error of the samples' projection.
@@ -99,6 +101,12 @@ pub fn project(
 ) -> Result<Projected, Error> {
     network.check(&split.train)?;
     options.check(split.train.features())?;
+    if split.train.projection().is_some() {
+        return Err(Error::Unsupported {
+            node: network.name.clone(),
+            reason: "it reads coordinates in a subspace already".to_owned(),
+        });
+    }
     first_linear(network)?;
     let mut search = Search {
         network,
@@ -106,23 +114,30 @@ pub fn project(
         options,
         before: Measure::of(network, &split.validation, None, model)?,
         listener: Listener::new(progress),
+        tried: 0,
     };
     search
         .listener
         .stage("learning the subspace".to_owned(), 0.0, 0.2)?;
+    let most = most_dimensions(split.train.features());
     let mut data = InMemory::new(&split.train);
     let learned = match options.size {
-        Size::Error(e) => learn(&mut data, options.method, Some(e), split.train.features())?,
+        Size::Error(e) => learn(&mut data, options.method, Some(e), most)?,
         Size::Rank(l) => learn(&mut data, options.method, None, l)?,
         Size::Search { max_rank, .. } => learn(&mut data, options.method, None, max_rank)?,
     };
-    let (basis, found) = match options.size {
-        Size::Error(_) | Size::Rank(_) => search.candidate(&learned, learned.rank(), 0.2)?,
+    let found = match options.size {
+        Size::Error(_) | Size::Rank(_) => search.candidate(&learned, learned.rank(), 1.0)?,
         Size::Search { max_drop, .. } => search.smallest(&learned, max_drop)?,
     };
-    let validation = basis.embed_all(&split.validation)?;
-    let after = Measure::of(&found, &validation, None, model)?;
-    let rank = basis.rank();
+    let Candidate {
+        projection,
+        network,
+        ..
+    } = found;
+    let validation = split.validation.embedded(&projection)?;
+    let after = Measure::of(&network, &validation, None, model)?;
+    let rank = projection.rank();
     Ok(Projected {
         residual: learned.residual(rank),
         report: PassReport {
@@ -130,9 +145,15 @@ pub fn project(
             before: search.before,
             after,
         },
-        basis,
-        network: found,
+        projection,
+        network,
     })
+}
+
+/// Most dimensions of samples with so many values: the space has no more, and the factor is sent to clients.
+#[must_use]
+pub fn most_dimensions(features: usize) -> usize {
+    features.min(MAX_FACTOR / features.max(1))
 }
 
 struct Search<'a> {
@@ -141,22 +162,34 @@ struct Search<'a> {
     options: &'a Options,
     before: Measure,
     listener: Listener<'a>,
+    /// Networks trained so far.
+    tried: i32,
+}
+
+/// A network on a subspace.
+struct Candidate {
+    projection: Projection,
+    network: Network,
+    accuracy: f64,
 }
 
 impl Search<'_> {
-    /// The network on the first `rank` directions, trained.
+    /// The network on the first `rank` directions, trained; it takes a share of the progress that is left.
     fn candidate(
         &mut self,
         learned: &Learned,
         rank: usize,
-        from: f64,
-    ) -> Result<(Basis, Network), Error> {
-        self.listener
-            .stage(format!("training on {rank} dimensions"), from, 1.0)?;
-        let basis = learned.basis(rank)?.canonical();
-        let mut network = onto(self.network, &basis)?;
-        let train_part = basis.embed_all(&self.split.train)?;
-        let validation = basis.embed_all(&self.split.validation)?;
+        share: f64,
+    ) -> Result<Candidate, Error> {
+        let place = |tried| 1.0 - 0.8 * (1.0 - share).powi(tried);
+        let stage = format!("training on {rank} dimensions");
+        let (from, to) = (place(self.tried), place(self.tried + 1));
+        self.listener.stage(stage, from, to)?;
+        self.tried += 1;
+        let projection = learned.basis(rank)?.publish(&self.network.input)?;
+        let mut network = onto(self.network, &projection)?;
+        let train_part = self.split.train.embedded(&projection)?;
+        let validation = self.split.validation.embedded(&projection)?;
         let retrain = &self.options.retrain;
         let listener = &mut self.listener;
         train(
@@ -167,27 +200,25 @@ impl Search<'_> {
             &mut |e| listener.epoch(e, retrain.epochs),
         )?;
         self.listener.check()?;
-        Ok((basis, network))
-    }
-
-    fn accuracy(&self, candidate: &(Basis, Network)) -> Result<f64, Error> {
-        candidate
-            .1
-            .accuracy(&candidate.0.embed_all(&self.split.validation)?)
+        Ok(Candidate {
+            accuracy: network.accuracy(&validation)?,
+            projection,
+            network,
+        })
     }
 
     /// Halves the rank while the accuracy holds, then bisects between the last two.
-    fn smallest(&mut self, learned: &Learned, max_drop: f64) -> Result<(Basis, Network), Error> {
+    fn smallest(&mut self, learned: &Learned, max_drop: f64) -> Result<Candidate, Error> {
         let wanted = self.before.accuracy - max_drop;
         let mut good = learned.rank();
-        let mut best = self.candidate(learned, good, 0.2)?;
-        if self.accuracy(&best)? < wanted {
+        let mut best = self.candidate(learned, good, SHARE)?;
+        if best.accuracy < wanted {
             return Err(Error::Option {
                 name: "max rank",
                 value: good.to_string(),
                 allowed: format!(
                     "larger: with all these dimensions the accuracy is {:.4}, wanted {wanted:.4}",
-                    self.accuracy(&best)?
+                    best.accuracy
                 ),
             });
         }
@@ -198,8 +229,8 @@ impl Search<'_> {
             } else {
                 good.midpoint(bad)
             };
-            let candidate = self.candidate(learned, middle, 0.2)?;
-            if self.accuracy(&candidate)? >= wanted {
+            let candidate = self.candidate(learned, middle, SHARE)?;
+            if candidate.accuracy >= wanted {
                 (good, best) = (middle, candidate);
             } else {
                 bad = middle;
@@ -235,29 +266,23 @@ fn first_linear(network: &Network) -> Result<usize, Error> {
 }
 
 /// The network that reads coordinates in the basis: the first weights become `W·U`.
-fn onto(network: &Network, basis: &Basis) -> Result<Network, Error> {
+fn onto(network: &Network, projection: &Projection) -> Result<Network, Error> {
+    let scale = f32::from(1_u16 << FACTOR_FRAC_BITS);
+    let factor = projection.factor().iter().map(|g| f32::from(*g) / scale);
+    let extents = (projection.features(), projection.rank());
+    let factor = Array2::from_shape_vec(extents, factor.collect())?;
     let first = first_linear(network)?;
     let mut layers: Vec<Layer> = network.layers.iter().skip(first).cloned().collect();
     if let Some(Layer::Linear(w)) = layers.first_mut() {
         *w = Weights {
-            matrix: w.matrix.dot(basis.vectors()),
+            matrix: w.matrix.dot(&factor),
             bias: w.bias.clone(),
             mask: None,
         };
     }
     Ok(Network {
         name: network.name.clone(),
-        input: vec![basis.rank()],
+        input: vec![projection.rank()],
         layers,
     })
-}
-
-impl Basis {
-    /// A data set's samples embedded, with its labels.
-    ///
-    /// # Errors
-    /// [`Error::Data`] if the samples have another length.
-    pub fn embed_all(&self, data: &Dataset) -> Result<Dataset, Error> {
-        data.with_samples(self.embed(&data.samples())?)
-    }
 }

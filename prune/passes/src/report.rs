@@ -21,19 +21,30 @@ pub struct Cost {
 
 /// Tells what a network costs; `formats` are those it is to run under, if they are chosen already.
 pub trait CostModel {
-    /// The cost of one inference.
+    /// The cost of one inference. `samples` are such as the network takes: ranges may be calibrated on them,
+    /// and they know by what they were embedded.
     ///
     /// # Errors
     /// Whatever keeps the network from being planned.
-    fn cost(&self, network: &Network, formats: Option<&Formats>) -> Result<Cost, Error>;
+    fn cost(
+        &self,
+        network: &Network,
+        formats: Option<&Formats>,
+        samples: &Dataset,
+    ) -> Result<Cost, Error>;
 }
 
 impl<F> CostModel for F
 where
-    F: Fn(&Network, Option<&Formats>) -> Result<Cost, Error>,
+    F: Fn(&Network, Option<&Formats>, &Dataset) -> Result<Cost, Error>,
 {
-    fn cost(&self, network: &Network, formats: Option<&Formats>) -> Result<Cost, Error> {
-        self(network, formats)
+    fn cost(
+        &self,
+        network: &Network,
+        formats: Option<&Formats>,
+        samples: &Dataset,
+    ) -> Result<Cost, Error> {
+        self(network, formats, samples)
     }
 }
 
@@ -49,7 +60,12 @@ pub struct Estimate {
 const BYTES_PER_AND: u64 = 32;
 
 impl CostModel for Estimate {
-    fn cost(&self, network: &Network, formats: Option<&Formats>) -> Result<Cost, Error> {
+    fn cost(
+        &self,
+        network: &Network,
+        formats: Option<&Formats>,
+        _: &Dataset,
+    ) -> Result<Cost, Error> {
         let shapes = network.shapes()?;
         let value_bits = |place: usize| {
             let chosen = formats.and_then(|f| f.values.get(place).copied().flatten());
@@ -122,7 +138,7 @@ impl Measure {
         };
         Ok(Self {
             accuracy,
-            cost: model.cost(network, formats)?,
+            cost: model.cost(network, formats, validation)?,
         })
     }
 }

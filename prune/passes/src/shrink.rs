@@ -10,12 +10,15 @@ mod way;
 
 use std::path::PathBuf;
 
+use privet_model::preprocess::Projection;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Split};
 use crate::error::{Error, check_option};
 use crate::network::Network;
-use crate::project::{Basis, Method, Options as ProjectOptions, Projected, Size, project};
+use crate::project::{
+    Method, Options as ProjectOptions, Projected, Size, most_dimensions, project,
+};
 use crate::report::{Cost, CostModel, Event, Listener, Measure, PassReport};
 use crate::train::qat::Formats;
 use crate::train::{Control, Options as TrainOptions, Teacher, train};
@@ -96,7 +99,7 @@ impl Options {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shrunk {
     /// What the client multiplies its input by, if that is worth while.
-    pub basis: Option<Basis>,
+    pub projection: Option<Projection>,
     /// The network, its weights already rounded.
     pub network: Network,
     /// The float network that the steps began with: projected, but with all its units.
@@ -151,8 +154,8 @@ pub fn shrink(
     let mut found: Vec<Shrunk> = vec![];
     if let Some(projected) = projected {
         let embedded = Split {
-            train: projected.basis.embed_all(&split.train)?,
-            validation: projected.basis.embed_all(&split.validation)?,
+            train: split.train.embedded(&projected.projection)?,
+            validation: split.validation.embedded(&projected.projection)?,
         };
         let mut way = Way {
             name: "embedded",
@@ -171,7 +174,7 @@ pub fn shrink(
             let steps = way.steps;
             found.push(shrunk(
                 end,
-                Some(projected.basis),
+                Some(projected.projection),
                 projected.network,
                 before,
                 steps,
@@ -228,9 +231,9 @@ pub fn refit(
 ) -> Result<(), Error> {
     let mut listener = Listener::new(progress);
     let embedded = found
-        .basis
+        .projection
         .as_ref()
-        .map(|b| b.embed_all(data))
+        .map(|p| data.embedded(p))
         .transpose()?;
     let data = embedded.as_ref().unwrap_or(data);
     let mut large = found.start.clone();
@@ -262,7 +265,7 @@ pub fn refit(
 
 fn shrunk(
     end: Candidate,
-    basis: Option<Basis>,
+    projection: Option<Projection>,
     start: Network,
     before: Measure,
     steps: Vec<PassReport>,
@@ -277,7 +280,7 @@ fn shrunk(
         values: vec![],
     });
     Shrunk {
-        basis,
+        projection,
         network,
         start,
         formats,
@@ -332,14 +335,14 @@ fn projection(
         max_rank: options
             .max_rank
             .unwrap_or(split.train.features().div_ceil(2))
-            .min(split.train.features()),
+            .min(most_dimensions(split.train.features())),
     };
     let wanted = ProjectOptions {
         method,
         size,
         retrain: options.retrain.clone(),
     };
-    let found: Option<Projected> = memo.run("project", &wanted, || {
+    let found: Option<Projected> = memo.run("projection", &wanted, || {
         match project(network, split, &wanted, model, &mut |e| {
             listener.nested(e, 0.0, 0.1)
         }) {

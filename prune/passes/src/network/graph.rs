@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::{Array1, Array2};
 use privet_model::graph::{self, Builder, Graph, Op, Per};
+use privet_model::preprocess::{Preprocess, Projection};
 
 use super::{Conv, Layer, Network, Pool, Weights};
 use crate::error::Error;
@@ -71,12 +72,17 @@ impl Network {
     }
 }
 
-/// A graph with the class names and, where the input is the same, the preprocessing of the one it was made
-/// from.
+/// A graph with the class names and, where the input is the same or a `projection` of it, the preprocessing
+/// of the one it was made from.
 #[must_use]
-pub fn described(mut graph: Graph, source: &Graph) -> Graph {
+pub fn described(mut graph: Graph, source: &Graph, projection: Option<&Projection>) -> Graph {
     graph.classes.clone_from(&source.classes);
-    if graph.input_shape() == source.input_shape() {
+    if let Some(projection) = projection {
+        graph.preprocess = Some(Preprocess {
+            projection: Some(projection.clone()),
+            ..source.preprocess.clone().unwrap_or_default()
+        });
+    } else if graph.input_shape() == source.input_shape() {
         graph.preprocess.clone_from(&source.preprocess);
     }
     graph

@@ -4,7 +4,7 @@ use faer::{Mat, Side};
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, Axis, Slice};
 use serde::{Deserialize, Serialize};
 
-use super::basis::{Basis, narrow};
+use super::basis::Basis;
 use super::blocks::Blocks;
 use crate::error::Error;
 use crate::rng::Rng;
@@ -59,7 +59,7 @@ impl Learned {
     /// [`Error::Data`] if they are not orthonormal.
     pub fn basis(&self, rank: usize) -> Result<Basis, Error> {
         let first = Slice::from(0..rank.min(self.rank()));
-        Basis::new(self.vectors.slice_axis(Axis(1), first).mapv(narrow))
+        Basis::new(self.vectors.slice_axis(Axis(1), first).to_owned())
     }
 }
 
@@ -161,10 +161,9 @@ fn columns(data: &mut dyn Blocks, threshold: f64, most: usize) -> Result<Array2<
     Ok(q)
 }
 
-/// The threshold that yields about `rank` columns, by bisection.
+/// `rank` columns, as far as the data have as many, by a threshold found by bisection.
 fn columns_of_rank(data: &mut dyn Blocks, rank: usize) -> Result<Array2<f64>, Error> {
     let (mut low, mut high) = (0.0, 1.0);
-    let mut best = Array2::zeros((data.features(), 0));
     for _ in 0..BISECTIONS {
         let middle = 0.5 * (low + high);
         // One more than asked for shows that the threshold is too low.
@@ -173,14 +172,13 @@ fn columns_of_rank(data: &mut dyn Blocks, rank: usize) -> Result<Array2<f64>, Er
             low = middle;
         } else {
             high = middle;
-            let full = q.ncols() == rank;
-            best = q;
-            if full {
-                break;
+            if q.ncols() == rank {
+                return Ok(q);
             }
         }
     }
-    Ok(best)
+    // No threshold looked at yields just as many; the last one that yields more is cut off.
+    columns(data, low, rank)
 }
 
 fn squared_lengths(rows: &ArrayRef2<f64>) -> Array1<f64> {

@@ -1,6 +1,7 @@
 //! Learning a subspace, and networks on it.
 
 use ndarray::Array2;
+use privet_model::preprocess::{FACTOR_FRAC_BITS, Preprocess};
 use privet_passes::digits::{self, SIDE};
 use privet_passes::error::Error;
 use privet_passes::network::Layer;
@@ -25,8 +26,8 @@ fn low_rank(samples: usize, features: usize, rank: usize, noise: f32) -> Dataset
 /// ‖A − AUUᵀ‖ / ‖A‖ from the definition.
 fn residual(data: &Dataset, basis: &Basis) -> f64 {
     let a = data.samples().mapv(f64::from);
-    let u = basis.vectors().mapv(f64::from);
-    let rest = &a - &a.dot(&u).dot(&u.t());
+    let u = basis.vectors();
+    let rest = &a - &a.dot(u).dot(&u.t());
     let square = |m: &Array2<f64>| m.iter().map(|v| v * v).sum::<f64>();
     (square(&rest) / square(&a)).sqrt()
 }
@@ -91,45 +92,87 @@ fn both_methods_are_near_the_best_subspace() {
         random.residual(30)
     );
     let columns = learn(&mut InMemory::new(&data), Method::Columns, None, 30).unwrap();
-    assert!((25..=30).contains(&columns.rank()), "{}", columns.rank());
+    assert_eq!(columns.rank(), 30);
     let own = all.residual(columns.rank());
     assert!(columns.residual(columns.rank()) < own * 1.6, "{own}");
 }
 
 #[test]
-fn the_canonical_basis_depends_on_the_projection_alone() {
+fn what_is_published_depends_on_the_column_space_alone() {
     let data = low_rank(500, 24, 5, 0.05);
     let basis = learn(&mut InMemory::new(&data), METHODS[1], None, 5)
         .unwrap()
         .basis(5)
         .unwrap();
-    // The same space, turned by an orthogonal matrix.
-    let mut turn = Array2::<f32>::eye(5);
-    for (i, j, angle) in [(0, 1, 0.7_f32), (2, 4, -1.1), (1, 3, 2.0)] {
-        let mut r = Array2::<f32>::eye(5);
-        (r[(i, i)], r[(j, j)]) = (angle.cos(), angle.cos());
-        (r[(i, j)], r[(j, i)]) = (-angle.sin(), angle.sin());
-        turn = turn.dot(&r);
+    let published = basis.publish(&[4, 6]).unwrap();
+    assert_eq!((published.input(), published.rank()), (&[4, 6][..], 5));
+    // The same space, turned by orthogonal matrices.
+    let mut rng = Rng::new(8, 1);
+    for _ in 0..20 {
+        let mut turn = Array2::<f64>::eye(5);
+        for (i, j) in [(0, 1), (2, 4), (1, 3), (0, 4)] {
+            let angle = f64::from(rng.normal());
+            let mut r = Array2::<f64>::eye(5);
+            (r[(i, i)], r[(j, j)]) = (angle.cos(), angle.cos());
+            (r[(i, j)], r[(j, i)]) = (-angle.sin(), angle.sin());
+            turn = turn.dot(&r);
+        }
+        let turned = Basis::new(basis.vectors().dot(&turn)).unwrap();
+        assert_ne!(turned.vectors(), basis.vectors());
+        assert_eq!(turned.publish(&[4, 6]).unwrap(), published);
     }
-    let turned = Basis::new(basis.vectors().dot(&turn)).unwrap();
     let near =
-        |a: &Array2<f32>, b: &Array2<f32>| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
-    assert!(!near(basis.vectors(), turned.vectors()));
-    let (a, b) = (basis.canonical(), turned.canonical());
-    assert!(near(a.vectors(), b.vectors()));
-    assert!(near(&a.projection(), &basis.projection()));
-    let bytes = a.to_bytes();
-    assert_eq!(Basis::from_bytes(&bytes).unwrap(), a);
-    for length in [0, 10, 25, 36, bytes.len() - 1] {
-        assert!(Basis::from_bytes(&bytes[..length]).is_err(), "{length}");
+        |a: &Array2<f64>, b: &Array2<f64>, by| a.iter().zip(b).all(|(a, b)| (a - b).abs() < by);
+    let canonical = basis.canonical();
+    assert!(near(&canonical.projector(), &basis.projector(), 1e-12));
+    let factor: Vec<f64> = (published.factor().iter())
+        .map(|g| f64::from(*g) / f64::from(1 << FACTOR_FRAC_BITS))
+        .collect();
+    let factor = Array2::from_shape_vec((24, 5), factor).unwrap();
+    assert!(near(
+        &factor,
+        canonical.vectors(),
+        0.500_001 / f64::from(1 << FACTOR_FRAC_BITS)
+    ));
+    assert!(Basis::new(canonical.vectors().mapv(|v| v * 1.01)).is_err());
+    assert!(Basis::new(canonical.vectors().mapv(|_| f64::NAN)).is_err());
+    assert!(basis.publish(&[4, 5]).is_err());
+    // Another space is another factor.
+    let other = learn(&mut InMemory::new(&data.take(50)), METHODS[1], None, 5).unwrap();
+    assert_ne!(
+        other.basis(5).unwrap().publish(&[24]).unwrap().factor(),
+        published.factor()
+    );
+}
+
+#[test]
+fn embedded_samples_are_what_a_client_computes() {
+    let data = digits::dataset(1, 40).unwrap();
+    let learned = learn(&mut InMemory::new(&data), METHODS[0], None, 12).unwrap();
+    let projection = learned
+        .basis(12)
+        .unwrap()
+        .publish(&[1, SIDE, SIDE])
+        .unwrap();
+    let embedded = data.embedded(&projection).unwrap();
+    let steps = Preprocess {
+        projection: Some(projection.clone()),
+        ..Preprocess::default()
+    };
+    for (raw, row) in data
+        .samples()
+        .outer_iter()
+        .zip(embedded.samples().outer_iter())
+    {
+        let own = steps.apply(&raw.to_vec(), &[SIDE, SIDE], &[12]).unwrap();
+        assert_eq!(own, row.to_vec());
     }
-    for at in [3, 21, 27, 29, 43] {
-        let mut bad = bytes.clone();
-        bad[at] ^= 0xff;
-        assert!(Basis::from_bytes(&bad).is_err(), "{at}");
-    }
-    assert!(Basis::new(a.vectors().mapv(|v| v * 1.01)).is_err());
-    assert!(Basis::new(a.vectors().mapv(|_| f32::NAN)).is_err());
+    assert_eq!(embedded.labels(), data.labels());
+    assert_eq!(embedded.projection(), Some(&projection));
+    assert_eq!(embedded.take(3).projection(), Some(&projection));
+    assert!(embedded.embedded(&projection).is_err());
+    let narrow = low_rank(3, 5, 1, 0.0);
+    assert!(narrow.embedded(&projection).is_err());
 }
 
 fn trained() -> (Network, Split) {
@@ -182,8 +225,9 @@ fn a_projected_network_is_smaller_and_as_good() {
         Control::Continue
     })
     .unwrap();
-    assert!(found.basis.rank() <= 64, "{}", found.report.pass);
-    assert_eq!(found.network.input, [found.basis.rank()]);
+    let rank = found.projection.rank();
+    assert!(rank <= 64, "{}", found.report.pass);
+    assert_eq!(found.network.input, [rank]);
     assert!(found.report.after.accuracy >= found.report.before.accuracy - 0.02);
     assert!(
         found.report.after.cost.macs * 3 < found.report.before.cost.macs,
@@ -200,8 +244,8 @@ fn a_projected_network_is_smaller_and_as_good() {
         ..options
     };
     let same = project(&network, &split, &whole, &model, &mut |_| Control::Continue).unwrap();
-    let embedded = same.basis.embed(&split.validation.samples()).unwrap();
-    let difference = same.network.logits(&embedded).unwrap()
+    let embedded = split.validation.embedded(&same.projection).unwrap();
+    let difference = same.network.logits(&embedded.samples()).unwrap()
         - network.logits(&split.validation.samples()).unwrap();
     assert!(difference.iter().all(|d| d.abs() < 1e-2));
     for size in [
@@ -217,4 +261,13 @@ fn a_projected_network_is_smaller_and_as_good() {
         let e = project(&network, &split, &bad, &model, &mut |_| Control::Continue).unwrap_err();
         assert!(matches!(e, Error::Option { .. }), "{e}");
     }
+    let again = Split {
+        train: split.train.embedded(&same.projection).unwrap(),
+        validation: embedded,
+    };
+    let e = project(&same.network, &again, &whole, &model, &mut |_| {
+        Control::Continue
+    })
+    .unwrap_err();
+    assert!(e.to_string().contains("already"), "{e}");
 }

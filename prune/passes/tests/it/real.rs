@@ -82,8 +82,8 @@ fn isolet_shrinks() {
     })
     .unwrap();
     let embedded = privet_passes::Split {
-        train: projected.basis.embed_all(&split.train).unwrap(),
-        validation: projected.basis.embed_all(&split.validation).unwrap(),
+        train: split.train.embedded(&projected.projection).unwrap(),
+        validation: split.validation.embedded(&projected.projection).unwrap(),
     };
     let mut network = projected.network;
     let options = prune::Options {

@@ -8,7 +8,7 @@ use privet_passes::report::Estimate;
 use privet_passes::rng::Rng;
 use privet_passes::shrink::{Options, Shrunk, refit, shrink};
 use privet_passes::train::{Control, Options as TrainOptions, train};
-use privet_passes::{Network, Split};
+use privet_passes::{Dataset, Network, Split};
 
 const MODEL: Estimate = Estimate { bits: 16 };
 
@@ -112,14 +112,12 @@ fn the_chain_keeps_its_budget_and_resumes() {
         "{:?}",
         found.after
     );
-    let validation = match &found.basis {
-        Some(basis) => basis.embed_all(&split.validation).unwrap(),
-        None => split.validation.clone(),
+    let embedded = |data: &Dataset| match &found.projection {
+        Some(projection) => data.embedded(projection).unwrap(),
+        None => data.clone(),
     };
-    let train_part = match &found.basis {
-        Some(basis) => basis.embed_all(&split.train).unwrap(),
-        None => split.train.clone(),
-    };
+    let (train_part, validation) = (embedded(&split.train), embedded(&split.validation));
+    assert_eq!(found.projection.as_ref(), train_part.projection());
     // What the quantiser makes of it is what was measured.
     let exact =
         fixed::quantised(&found.network, &fixed::options(&found.formats), &train_part).unwrap();
