@@ -5,7 +5,7 @@ use privet_model::quant::ir::Model;
 use privet_model::quant::{Oracle, QuantOptions, range_of_bytes};
 use privet_model::readers::Samples;
 use privet_net::{Allow, Identity, Listener};
-use privet_plan::{Backend, Choice, LinkModel, PlanOptions, Rates};
+use privet_plan::{Backend, Choice, LinkModel, NormClass, PlanOptions, Rates};
 use privet_run::server::Offered;
 use privet_run::{Answer, Client, ClientOptions, Report, ServerOptions, Silent};
 use serde_json::json;
@@ -22,7 +22,7 @@ const LABELS: &[u8] = include_bytes!("demo/digits-labels.idx");
 /// Try it: an embedded digit, two parties on this machine, real TLS, the cost by layer.
 #[derive(Args)]
 pub(crate) struct Demo {
-    /// How the network is evaluated: gc, ot, gc+ot, or auto for the cheapest of them.
+    /// How the network is evaluated: gc, ot, gc+ot, hybrid, or auto for the cheapest of them.
     #[arg(long, value_name = "BACKEND", default_value = "gc")]
     backend: Choice,
     /// Which of the embedded digits.
@@ -128,7 +128,10 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
     let backends: Vec<Backend> = args.backend.backends().collect();
     let plan = privet_plan::Plan::cheapest(
         &model.graph,
-        &PlanOptions::default(),
+        &PlanOptions {
+            norms: NormClass::of_model(&model),
+            ..PlanOptions::default()
+        },
         &backends,
         &privet_plan::Caps::default(),
         &Rates::default(),

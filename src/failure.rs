@@ -66,6 +66,7 @@ impl From<RunError> for Failure {
             RunError::Net(_)
             | RunError::Ot(_)
             | RunError::Gmw(_)
+            | RunError::He(_)
             | RunError::Garble(_)
             | RunError::Graph(_)
             | RunError::Incompatible(_)

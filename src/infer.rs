@@ -47,7 +47,7 @@ pub(crate) struct Infer {
     /// What to learn: label, top:K or logits; the server must grant it.
     #[arg(long, value_name = "WHAT", default_value = "label")]
     reveal: Reveal,
-    /// How the network is evaluated: gc, ot, gc+ot, or auto for what the server finds cheapest.
+    /// How the network is evaluated: gc, ot, gc+ot, hybrid, or auto for what the server finds cheapest.
     #[arg(long, value_name = "BACKEND", default_value = "gc")]
     backend: Choice,
     /// Who garbles: server, or client as in DeepSecure (then the weights enter by oblivious transfer).
@@ -269,6 +269,8 @@ fn json_line(
         fields.insert("setup_bytes".to_owned(), json!(report.setup_bytes));
         fields.insert("setup_seconds".to_owned(), json!(report.setup_seconds));
         fields.insert("claimed_bits".to_owned(), json!(report.claimed_bits()));
+        fields.insert("encryption".to_owned(), json!(report.hiding));
+        fields.insert("layers".to_owned(), json!(report.layers));
         fields.insert(
             "peak_rss".to_owned(),
             json!(privet_benchmarks::machine::peak_rss()),

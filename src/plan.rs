@@ -6,7 +6,7 @@ use clap::Args;
 use privet_model::graph::Listing;
 use privet_net::Link;
 use privet_plan::cost::StepCost;
-use privet_plan::{Backend, Caps, Choice, LinkModel, Plan, PlanOptions, Rates, Reveal};
+use privet_plan::{Backend, Caps, Choice, LinkModel, NormClass, Plan, PlanOptions, Rates, Reveal};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -21,7 +21,7 @@ pub(crate) struct PlanArgs {
     model: PathBuf,
     #[command(flatten)]
     quant: QuantArgs,
-    /// How the network is evaluated: gc, ot, gc+ot, or auto for the cheapest of them.
+    /// How the network is evaluated: gc, ot, gc+ot, hybrid, or auto for the cheapest of them.
     #[arg(long, value_name = "BACKEND", default_value = "gc")]
     backend: Choice,
     /// The link: loopback, lan, wan, cryptflow2-lan, cryptflow2-wan or MBIT,MS.
@@ -40,6 +40,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let model = crate::models::quantised(&args.model, &args.quant)?;
     let options = PlanOptions {
         reveal: args.reveal,
+        norms: NormClass::of_model(&model),
         ..PlanOptions::default()
     };
     let link = link_model(args.link);
@@ -98,6 +99,7 @@ fn plan_json(plan: &Plan, link: &LinkModel, name: Link) -> Value {
         "seconds": rates.seconds(&total, link),
         "online": part(cost, link),
         "offline": part(offline, link),
+        "encryption": plan.hiding(),
         "memory": plan.cost.memory,
         "material": plan.cost.material,
         "hash": plan.hash_text(),
@@ -153,6 +155,9 @@ fn print_plan(plan: &Plan, link: &LinkModel, name: Link) {
             bytes(total.bytes()),
             seconds(rates.seconds(&total, link)),
         );
+    }
+    if let Some(hiding) = plan.hiding() {
+        println!("  {}", crate::table::hiding(&hiding));
     }
     println!(
         "\n  memory of each party: at most about {}",

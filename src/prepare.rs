@@ -41,7 +41,7 @@ pub(crate) struct Prepare {
     /// What will be learnt: label, top:K or logits; the server must grant it.
     #[arg(long, value_name = "WHAT", default_value = "label")]
     reveal: Reveal,
-    /// How the network will be evaluated: ot, gc+ot, or auto for what the server finds cheapest.
+    /// How the network will be evaluated: ot, gc+ot, hybrid, or auto for what the server finds cheapest.
     #[arg(long, value_name = "BACKEND", default_value = "ot")]
     backend: Choice,
     /// Who will garble under gc+ot.

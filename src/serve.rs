@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use privet_model::quant::ir::Model;
 use privet_net::{Allow, Fingerprint, Identity, Listener, Session};
-use privet_plan::{Backend, Choice, Party, Plan, PlanError, PlanOptions, Rates, Reveal};
+use privet_plan::{Backend, Choice, NormClass, Party, Plan, PlanError, PlanOptions, Rates, Reveal};
 use privet_run::server::Offered;
 use privet_run::store::Store;
 use privet_run::{RunError, Served, ServerOptions, Silent};
@@ -40,7 +40,7 @@ pub(crate) struct Serve {
     /// Fingerprint of a client that may connect (repeat for more).
     #[arg(long, value_name = "FINGERPRINT")]
     allow: Vec<Fingerprint>,
-    /// How networks may be evaluated, as the client wishes: gc, ot, gc+ot, several of them, or auto for all.
+    /// How networks may be evaluated, as the client wishes: gc, ot, gc+ot, hybrid, several of them, or auto for all.
     #[arg(
         long,
         value_name = "B[,B…]",
@@ -127,6 +127,7 @@ fn offered(args: &Serve, store: Option<&Store>) -> Result<Vec<Offered>, Failure>
         let options = PlanOptions {
             garbler: Party::Server,
             reveal: args.reveal,
+            norms: NormClass::of_model(&model),
             ..PlanOptions::default()
         };
         let (rates, link) = (Rates::default(), args.session.link_model());

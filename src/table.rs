@@ -1,5 +1,6 @@
 //! Figures for people.
 
+use privet_plan::lattice::Hiding;
 use privet_run::Report;
 
 /// A count with thousands separators.
@@ -71,6 +72,19 @@ pub(crate) fn columns(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// How well products under encryption hide and how surely they are right.
+pub(crate) fn hiding(hiding: &Hiding) -> String {
+    format!(
+        "encryption {}: replies hide weights with {:.1} bits a coefficient, {:.1} bits an inference ({} coefficients); \
+         a wrong result at most once in 2^{:.0} inferences",
+        hiding.set.name(),
+        hiding.bits_per_coefficient,
+        hiding.bits_per_inference,
+        count(hiding.coefficients),
+        -hiding.log2_error,
+    )
+}
+
 /// A run's cost by layer.
 pub(crate) fn report(report: &Report) -> String {
     let mut rows: Vec<Vec<String>> = report
@@ -109,7 +123,11 @@ pub(crate) fn report(report: &Report) -> String {
         bytes(report.bytes),
         seconds(report.seconds),
     ]);
-    columns(&["layer", "ANDs", "bytes", "time"], &rows)
+    let mut text = columns(&["layer", "ANDs", "bytes", "time"], &rows);
+    if let Some(bits) = &report.hiding {
+        text.push_str(&format!("  {}\n", hiding(bits)));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ fn the_demo_is_exact_and_says_its_cost() {
 
 #[test]
 fn the_demo_runs_on_every_backend() {
-    for backend in ["ot", "gc+ot", "auto"] {
+    for backend in ["ot", "gc+ot", "hybrid", "auto"] {
         let output = privet(&["demo", "--json", "--index", "5", "--backend", backend]);
         let last = json_lines(&output).pop().unwrap();
         assert_eq!(last["exact"], true, "{backend}");
@@ -82,17 +82,20 @@ fn a_model_is_quantised_inspected_planned_and_evaluated() {
         let output = privet(&["plan", &quantised, "--backend", backend, "--json"]);
         json_lines(&output).pop().unwrap()
     };
-    let [gc, ot, both] = ["gc", "ot", "gc+ot"].map(planned);
-    for (plan, backend) in [(&gc, "gc"), (&ot, "ot"), (&both, "gc+ot")] {
+    let backends = ["gc", "ot", "gc+ot", "hybrid"];
+    let plans = backends.map(planned);
+    for (plan, backend) in plans.iter().zip(backends) {
         assert_eq!(plan["backend"], backend);
         let part = |name: &str| plan[name]["bytes"].as_u64().unwrap();
         assert_eq!(plan["bytes"], part("offline") + part("online"));
     }
     let seconds = |plan: &Value| plan["seconds"].as_f64().unwrap();
-    let least = [&gc, &ot, &both]
-        .map(seconds)
-        .into_iter()
-        .fold(1e9, f64::min);
+    let least = plans.iter().map(seconds).fold(1e9, f64::min);
+    let [gc, ot, _, hybrid] = &plans;
+    assert!(hybrid["encryption"]["bits_per_coefficient"].as_f64() >= Some(40.0));
+    assert!(
+        ot["encryption"].is_null() && ot["bytes"].as_u64() > hybrid["online"]["bytes"].as_u64()
+    );
     assert_eq!(seconds(&planned("auto")), least);
     assert!(ot["bytes"].as_u64() < gc["bytes"].as_u64());
 

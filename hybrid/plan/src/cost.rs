@@ -36,6 +36,10 @@ pub struct StepCost {
     pub client_silent: u64,
     /// Random correlated OTs whose sender is the server.
     pub server_silent: u64,
+    /// Polynomials that are encrypted or decrypted.
+    pub polynomials: u64,
+    /// Products of an encrypted polynomial with one of weights.
+    pub products: u64,
     /// Application bytes from client to server.
     pub client_bytes: u64,
     /// Application bytes from server to client.
@@ -83,6 +87,8 @@ impl StepCost {
         self.triples += other.triples;
         self.client_silent += other.client_silent;
         self.server_silent += other.server_silent;
+        self.polynomials += other.polynomials;
+        self.products += other.products;
         self.client_bytes += other.client_bytes;
         self.server_bytes += other.server_bytes;
         self.flights += other.flights;

@@ -10,6 +10,7 @@
 pub mod compare;
 pub mod cost;
 pub mod error;
+pub mod lattice;
 pub mod lower;
 pub mod options;
 pub mod plan;
@@ -19,10 +20,11 @@ pub mod tournament;
 
 pub use cost::{Cost, LinkModel, Rates};
 pub use error::PlanError;
+pub use lattice::{Lattice, LatticeSet, NormClass};
 pub use lower::{LANES, dot_ports, sum_ports};
 pub use options::{Backend, Caps, Choice, Party, PlanOptions, Reveal};
 pub use plan::Plan;
-pub use share::{Bridge, ReluTrunc, ShareLinear, ShareStep};
+pub use share::{Bridge, Products, ReluTrunc, ShareLinear, ShareStep};
 pub use step::{
     BitMap, Buffer, BufferId, CellStep, Domain, LinearGroup, LinearStep, Port, Row, Source, Step,
     StepKind, TapSet, WireStep, WireWords, units,

@@ -15,7 +15,7 @@ use privet_netlists::catalogue::BlockSpec;
 use crate::cost::gmw::Demand;
 use crate::cost::{BlockCost, Known, StepCost, block_cost};
 use crate::error::PlanError;
-use crate::options::{Backend, Party, PlanOptions};
+use crate::options::{Party, PlanOptions};
 use crate::step::{Buffer, BufferId, Domain, Step, StepKind};
 
 pub use linear::{LANES, dot_ports, sum_ports};
@@ -231,9 +231,10 @@ impl Lowering<'_> {
 
     /// A buffer in the domain in which netlists are evaluated.
     fn new_buffer(&mut self, elements: usize, bits: u32) -> Result<BufferId, PlanError> {
-        let domain = match self.options.backend {
-            Backend::Gc | Backend::GcOt => Domain::Labels,
-            Backend::Ot => Domain::Bool,
+        let domain = if self.options.backend.boolean() {
+            Domain::Bool
+        } else {
+            Domain::Labels
         };
         self.buffer_in(elements, bits, domain)
     }

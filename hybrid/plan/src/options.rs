@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lattice::NormClass;
+
 /// One of the two machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Party {
@@ -32,18 +34,31 @@ pub enum Backend {
     Ot,
     /// Linear layers by oblivious transfer, everything else under garbled circuits.
     GcOt,
+    /// Linear layers by homomorphic encryption, everything else by GMW on shares.
+    Hybrid,
 }
 
 impl Backend {
     /// Every backend, the default first.
-    pub const ALL: [Self; 3] = [Self::Gc, Self::Ot, Self::GcOt];
+    pub const ALL: [Self; 4] = [Self::Gc, Self::Ot, Self::GcOt, Self::Hybrid];
 
     /// Whether linear layers work on additive shares.
     #[must_use]
     pub const fn shares(self) -> bool {
         match self {
             Self::Gc => false,
-            Self::Ot | Self::GcOt => true,
+            Self::Ot | Self::GcOt | Self::Hybrid => true,
+        }
+    }
+}
+
+impl Backend {
+    /// Whether what is not linear is computed on bits shared by exclusive or.
+    #[must_use]
+    pub const fn boolean(self) -> bool {
+        match self {
+            Self::Gc | Self::GcOt => false,
+            Self::Ot | Self::Hybrid => true,
         }
     }
 }
@@ -54,6 +69,7 @@ impl fmt::Display for Backend {
             Self::Gc => "gc",
             Self::Ot => "ot",
             Self::GcOt => "gc+ot",
+            Self::Hybrid => "hybrid",
         })
     }
 }
@@ -65,7 +81,9 @@ impl FromStr for Backend {
         Self::ALL
             .into_iter()
             .find(|backend| backend.to_string() == s)
-            .ok_or_else(|| format!("unknown backend '{s}': there are gc, ot, gc+ot and auto"))
+            .ok_or_else(|| {
+                format!("unknown backend '{s}': there are gc, ot, gc+ot, hybrid and auto")
+            })
     }
 }
 
@@ -167,6 +185,9 @@ pub struct PlanOptions {
     pub garbler: Party,
     /// What the client learns.
     pub reveal: Reveal,
+    /// Norm classes of the layers with weights, in the graph's order, for products under encryption; none: the widest that
+    /// the weights' widths allow.
+    pub norms: Vec<NormClass>,
 }
 
 impl Default for PlanOptions {
@@ -175,6 +196,7 @@ impl Default for PlanOptions {
             backend: Backend::Gc,
             garbler: Party::Server,
             reveal: Reveal::Label,
+            norms: Vec::new(),
         }
     }
 }
@@ -207,7 +229,7 @@ mod tests {
 
     #[test]
     fn backends_have_names() {
-        for text in ["gc", "ot", "gc+ot", "auto"] {
+        for text in ["gc", "ot", "gc+ot", "hybrid", "auto"] {
             assert_eq!(text.parse::<Choice>().unwrap().to_string(), text);
         }
         assert!("auto".parse::<Backend>().is_err() && "GC".parse::<Choice>().is_err());

@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256};
 use crate::cost::gmw::Demand;
 use crate::cost::{Cost, LinkModel, Rates, StepCost, boolean, silent};
 use crate::error::PlanError;
+use crate::lattice::{Hiding, Lattice};
 use crate::lower::{LANES, lower};
 use crate::options::{Backend, Caps, Party, PlanOptions};
-use crate::share::ShareStep;
+use crate::share::{Products, ShareStep};
 use crate::step::{Buffer, BufferId, LinearStep, Step, StepKind};
 
 /// Memory of a party beside labels and steps: frames, threads, kernels' scratch.
@@ -54,7 +55,11 @@ impl Plan {
     ///
     /// # Errors
     /// An operation that the backend cannot run, or an inconsistent graph.
-    pub fn new(graph: Graph, options: PlanOptions, memory: u64) -> Result<Self, PlanError> {
+    pub fn new(graph: Graph, mut options: PlanOptions, memory: u64) -> Result<Self, PlanError> {
+        if options.backend != Backend::Hybrid {
+            // Only products under encryption need to know of norms; nothing is told for nothing.
+            options.norms.clear();
+        }
         let lowered = lower(&graph, &options, memory)?;
         let (mut inference, mut offline) = (StepCost::default(), StepCost::default());
         for step in &lowered.steps {
@@ -64,6 +69,9 @@ impl Plan {
         let (client, server) = silent::bytes_after(&offline, 0);
         offline.client_bytes += client;
         offline.server_bytes += server;
+        if let Some(lattice) = encrypted(&lowered.steps).next() {
+            offline.client_bytes += lattice.set.key_bytes();
+        }
         let bits = demand(&lowered.steps);
         if !bits.is_empty() {
             offline.flights += 2;
@@ -173,6 +181,12 @@ impl Plan {
             });
         }
         Ok(())
+    }
+
+    /// What products under encryption rest on, and how well they hide; none where there are none.
+    #[must_use]
+    pub fn hiding(&self) -> Option<Hiding> {
+        Hiding::of(encrypted(&self.steps))
     }
 
     /// The plan's hash in hexadecimal digits.
@@ -302,6 +316,22 @@ fn material(buffers: &[Buffer], steps: &[Step]) -> u64 {
     each.sum::<u64>() + bits
 }
 
+/// Layers whose products are made under encryption.
+fn encrypted(steps: &[Step]) -> impl Iterator<Item = &Lattice> {
+    steps.iter().filter_map(|step| match &step.kind {
+        StepKind::Share(ShareStep::Linear(linear)) => match &linear.products {
+            Products::Encrypted(lattice) => Some(lattice),
+            Products::Transfers { .. } => None,
+        },
+        StepKind::Share(_)
+        | StepKind::Input { .. }
+        | StepKind::Linear(_)
+        | StepKind::Cells(_)
+        | StepKind::Wire(_)
+        | StepKind::Output { .. } => None,
+    })
+}
+
 /// Material for bits of all steps.
 fn demand(steps: &[Step]) -> Demand {
     let mut demand = Demand::default();
@@ -393,18 +423,22 @@ impl StepKind {
             Self::Share(ShareStep::Bridge(step)) => {
                 // Blocks of the client's bits and of the output's colours, or planes of all wires.
                 let labels = |id| size(id).map_or(0, |b| b.labels() as u64);
-                match options.backend {
-                    Backend::Gc | Backend::GcOt => 16 * (labels(step.from) + labels(step.out)),
-                    Backend::Ot => {
-                        let lanes = size(step.from).map_or(0, |b| b.elements.min(boolean::LANES));
-                        step.block.rough_ands() * GATES_PER_AND * lanes.div_ceil(8) as u64
-                    }
+                if options.backend.boolean() {
+                    let lanes = size(step.from).map_or(0, |b| b.elements.min(boolean::LANES));
+                    step.block.rough_ands() * GATES_PER_AND * lanes.div_ceil(8) as u64
+                } else {
+                    16 * (labels(step.from) + labels(step.out))
                 }
             }
-            // The keys of a batch of transfers, and messages on their way.
-            Self::Share(ShareStep::Linear(_)) => 64 << 20,
+            // The keys of a batch of transfers, and messages on their way; or all ciphertexts of a layer.
+            Self::Share(ShareStep::Linear(linear)) => match &linear.products {
+                Products::Transfers { .. } => 64 << 20,
+                Products::Encrypted(lattice) => {
+                    (64 << 20) + lattice.inputs * lattice.set.ciphertext_bytes()
+                }
+            },
             Self::Share(_) => 0,
-            Self::Cells(step) if options.backend == Backend::Ot => {
+            Self::Cells(step) if options.backend.boolean() => {
                 let lanes = step.instances.min(boolean::LANES).div_ceil(8) as u64;
                 step.block.rough_ands() * GATES_PER_AND * lanes
             }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::compare::Shape;
 use crate::error::PlanError;
+use crate::lattice::Lattice;
 use crate::step::BufferId;
 
 /// One step on shares.
@@ -82,8 +83,20 @@ pub struct ShareLinear {
     pub out: BufferId,
     /// Width of a weight.
     pub weight_bits: u32,
-    /// The bits of the masks choose, not those of the weights.
-    pub inputs_choose: bool,
+    /// How shares of W·r are made.
+    pub products: Products,
+}
+
+/// How the parties get shares of products of the server's weights with the client's masks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Products {
+    /// By oblivious transfer.
+    Transfers {
+        /// The bits of the masks choose, not those of the weights.
+        inputs_choose: bool,
+    },
+    /// By homomorphic encryption.
+    Encrypted(Lattice),
 }
 
 /// Instances of a netlist whose ports are: the server's and the client's share where `from` holds
@@ -127,12 +140,38 @@ impl ShareStep {
 /// # Errors
 /// A node without weights, or extents that do not fit.
 pub fn geometry(graph: &Graph, node: &Node) -> Result<Geometry, PlanError> {
-    let wrong = |what: String| PlanError::Graph {
+    let made = if let Op::Linear(linear) = &node.op {
+        Geometry::matrix(linear.outputs, linear.inputs, 1)
+    } else {
+        Geometry::convolution(&convolution(graph, node)?)
+    };
+    made.map_err(|error| wrong(node, error.to_string()))
+}
+
+fn wrong(node: &Node, what: String) -> PlanError {
+    PlanError::Graph {
         layer: node.name.clone(),
         what,
-    };
-    let made = match &node.op {
-        Op::Linear(linear) => Geometry::matrix(linear.outputs, linear.inputs, 1),
+    }
+}
+
+/// A linear node as a convolution; a fully connected layer is one of single cells.
+///
+/// # Errors
+/// A node without weights, or of a tensor that is no image.
+pub fn convolution(graph: &Graph, node: &Node) -> Result<Conv, PlanError> {
+    match &node.op {
+        Op::Linear(linear) => Ok(Conv {
+            in_channels: linear.inputs,
+            out_channels: linear.outputs,
+            groups: 1,
+            image: [1; 2],
+            kernel: [1; 2],
+            strides: [1; 2],
+            dilations: [1; 2],
+            pads_before: [0; 2],
+            pads_after: [0; 2],
+        }),
         Op::Conv(conv) => {
             let shape = node
                 .inputs
@@ -140,11 +179,10 @@ pub fn geometry(graph: &Graph, node: &Node) -> Result<Geometry, PlanError> {
                 .and_then(|id| graph.tensors.get(id.0 as usize))
                 .map(|tensor| tensor.shape.as_slice());
             let Some(&[_, height, width]) = shape else {
-                return Err(wrong(
-                    "a convolution of a tensor that is not [C, H, W]".to_owned(),
-                ));
+                let what = "a convolution of a tensor that is not [C, H, W]";
+                return Err(wrong(node, what.to_owned()));
             };
-            Geometry::convolution(&Conv {
+            Ok(Conv {
                 in_channels: conv.in_channels,
                 out_channels: conv.out_channels,
                 groups: conv.groups,
@@ -169,7 +207,6 @@ pub fn geometry(graph: &Graph, node: &Node) -> Result<Geometry, PlanError> {
         | Op::Concat { .. }
         | Op::Reshape
         | Op::Transpose { .. }
-        | Op::Pad { .. } => return Err(wrong("a layer without weights".to_owned())),
-    };
-    made.map_err(|error| wrong(error.to_string()))
+        | Op::Pad { .. } => Err(wrong(node, "a layer without weights".to_owned())),
+    }
 }

@@ -161,7 +161,7 @@ impl Client {
     pub fn begin_preparing(&mut self) -> Result<(), RunError> {
         if !self.plan.options.backend.shares() {
             return Err(RunError::Incompatible(format!(
-                "nothing can be prepared for --backend {}; ask for ot or gc+ot",
+                "nothing can be prepared for --backend {}; ask for ot, gc+ot or hybrid",
                 self.plan.options.backend
             )));
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use privet_model::quant::ir::Model;
 use privet_net::Session;
-use privet_plan::{Backend, Party, Plan};
+use privet_plan::{Party, Plan};
 
 use crate::error::RunError;
 use crate::exec::shares::correlated::Correlated;
@@ -35,12 +35,11 @@ impl Engine {
         began: Instant,
     ) -> Result<Self, RunError> {
         let backend = plan.options.backend;
-        let seats = match backend {
-            Backend::Ot => Vec::new(),
-            Backend::Gc | Backend::GcOt => {
-                let garbles = (plan.options.garbler == Party::Server) == is_server;
-                seat::set_up(session, garbles, is_server)?
-            }
+        let seats = if backend.boolean() {
+            Vec::new()
+        } else {
+            let garbles = (plan.options.garbler == Party::Server) == is_server;
+            seat::set_up(session, garbles, is_server)?
         };
         session.lane(0)?.set_phase("inference");
         Ok(Self {

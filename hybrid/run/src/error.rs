@@ -14,6 +14,9 @@ pub enum RunError {
     /// Work on shares.
     #[error(transparent)]
     Gmw(privet_gmw::Error),
+    /// Homomorphic encryption.
+    #[error(transparent)]
+    He(#[from] privet_he::Error),
     /// Garbling.
     #[error(transparent)]
     Garble(#[from] privet_garble::Error),
@@ -49,5 +52,11 @@ impl From<privet_gmw::Error> for RunError {
             return Self::Ot(error);
         }
         Self::Gmw(error)
+    }
+}
+
+impl From<privet_he::ApiMisuse> for RunError {
+    fn from(error: privet_he::ApiMisuse) -> Self {
+        Self::He(error.into())
     }
 }

@@ -5,7 +5,7 @@
 //! | client | evaluator, OT receiver, learns the output | garbler, OT sender, learns the output |
 //! | server | garbler, OT sender | evaluator, OT receiver |
 //!
-//! With linear layers on shares (`ot`, `gc+ot`) the server is first the sender of silent OT, the server garbles, and each
+//! With linear layers on shares (`ot`, `gc+ot`, `hybrid`) the server is first the sender of silent OT, the server garbles, and each
 //! inference has two parts: material that needs no input, then the inference proper.
 //!
 //! Material that needs no input may be prepared in one session and used in another: [`store`].

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use privet_plan::lattice::Hiding;
 use privet_plan::{Backend, Plan};
 
 use crate::exec::shares::correlated::PARAMETERS;
@@ -91,6 +92,9 @@ pub struct Report {
     pub setup_bytes: u64,
     /// Seconds of the session's set-up.
     pub setup_seconds: f64,
+    /// How well replies under encryption hide the weights, and how surely they are right; none where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hiding: Option<Hiding>,
     /// What the run's security rests on.
     pub assumptions: Vec<Assumption>,
 }
@@ -114,6 +118,7 @@ impl Report {
             online,
             setup_bytes: setup.bytes,
             setup_seconds: setup.seconds,
+            hiding: plan.hiding(),
             assumptions: assumptions(plan.options.backend),
         }
     }
@@ -144,7 +149,7 @@ impl Report {
 pub fn assumptions(backend: Backend) -> Vec<Assumption> {
     let (garbled, shared) = match backend {
         Backend::Gc => (true, false),
-        Backend::Ot => (false, true),
+        Backend::Ot | Backend::Hybrid => (false, true),
         Backend::GcOt => (true, true),
     };
     let term = |name, bits, origin| Assumption { name, bits, origin };
@@ -176,6 +181,13 @@ pub fn assumptions(backend: Backend) -> Vec<Assumption> {
             "masks, fresh shares and triples used once",
             f64::INFINITY,
             "uniform in the whole ring",
+        ));
+    }
+    if backend == Backend::Hybrid {
+        terms.push(term(
+            "RLWE with ternary secrets and errors of deviation 3.24 (products under encryption)",
+            128.0,
+            "modulus below the caps of eprint 2024/463 and of the HE standard of 2018",
         ));
     }
     terms.extend([

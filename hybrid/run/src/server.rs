@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use privet_model::quant::ir::Model;
 use privet_net::Session;
-use privet_plan::{Backend, Caps, Choice, LinkModel, Party, Plan, PlanOptions, Rates, Reveal};
+use privet_plan::{
+    Backend, Caps, Choice, LinkModel, NormClass, Party, Plan, PlanOptions, Rates, Reveal,
+};
 
 use crate::engine::{Engine, Mark};
 use crate::error::RunError;
@@ -342,6 +344,7 @@ fn choose<'m>(
     let granted = PlanOptions {
         reveal: hello.reveal,
         garbler: hello.garbler,
+        norms: NormClass::of_model(&offered.model),
         ..PlanOptions::default()
     };
     Ok((offered, granted))

@@ -39,6 +39,10 @@ pub struct Rates {
     pub cots: f64,
     /// Random correlated OTs by silent OT, hashed.
     pub silent: f64,
+    /// Products of encrypted polynomials with weights, their transforms included.
+    pub products: f64,
+    /// Polynomials encrypted or decrypted, multiplied out and sent.
+    pub polynomials: f64,
     /// Seconds of a session's set-up (TLS, base OT) beside round trips.
     pub setup: f64,
 }
@@ -50,6 +54,8 @@ impl Default for Rates {
             gates: 20e6,
             cots: 10e6,
             silent: 15e6,
+            products: 30e3,
+            polynomials: 3e3,
             setup: 0.05,
         }
     }
@@ -62,7 +68,9 @@ impl Rates {
     pub fn seconds(&self, cost: &StepCost, link: &LinkModel) -> f64 {
         let work = cost.non_xor() as f64 / self.gates
             + cost.cots as f64 / self.cots
-            + (cost.client_silent + cost.server_silent) as f64 / self.silent;
+            + (cost.client_silent + cost.server_silent) as f64 / self.silent
+            + cost.products as f64 / self.products
+            + cost.polynomials as f64 / self.polynomials;
         let most = cost.client_bytes.max(cost.server_bytes) as f64;
         let transfer = link.bytes_per_second.map_or(0.0, |rate| most / rate);
         work.max(transfer) + f64::from(cost.flights) * link.round_trip / 2.0

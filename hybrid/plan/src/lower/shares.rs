@@ -6,6 +6,7 @@
 //! they work on; what is missing is converted once.
 
 mod convert;
+mod encrypted;
 mod layout;
 mod linear;
 mod pool;
@@ -17,6 +18,7 @@ use privet_model::quant::ir::{Node, Op, Profile, TensorId};
 
 use super::{Lowering, unsupported};
 use crate::error::PlanError;
+use crate::lattice::Lattice;
 use crate::options::{Backend, Party};
 use crate::share::ShareStep;
 use crate::step::{BufferId, StepKind};
@@ -32,6 +34,10 @@ pub(super) struct Shares {
     wants: Wants,
     /// Nodes that an earlier one took along.
     done: HashSet<usize>,
+    /// Masks that some encryption defines.
+    defined: HashSet<BufferId>,
+    /// Products under encryption, by node.
+    encrypted: HashMap<usize, Lattice>,
 }
 
 impl Lowering<'_> {
@@ -47,6 +53,9 @@ impl Lowering<'_> {
             Profile::Exact => {}
         }
         self.shares.wants = Wants::new(self.graph);
+        if self.options.backend == Backend::Hybrid {
+            self.shares.encrypted = self.lattices()?;
+        }
         let id = self.graph.input;
         let width = self.width("input", id)?;
         let out = self.new_words(self.elements("input", id)?, width)?;
@@ -185,6 +194,6 @@ impl Lowering<'_> {
 
     /// Whether bits are shared by exclusive or.
     pub(super) const fn boolean(&self) -> bool {
-        matches!(self.options.backend, Backend::Ot)
+        self.options.backend.boolean()
     }
 }

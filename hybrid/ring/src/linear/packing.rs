@@ -173,6 +173,17 @@ impl Packing {
         places
     }
 
+    /// Whether every weight polynomial is a constant: one plane, one filter, one tap in place.
+    #[must_use]
+    pub fn are_constants(&self) -> bool {
+        let in_place = |axis: &Axis| match axis.taps.as_slice() {
+            [Some(tap)] => axis.back(tap.shift) == 0,
+            _ => false,
+        };
+        let one = self.split.planes == 1 && self.split.filters == 1;
+        one && in_place(&self.rows) && in_place(&self.columns)
+    }
+
     /// Where the weights that join an input to an output polynomial lie in the polynomial between them.
     #[must_use]
     pub fn place_weights(&self, input: usize, output: usize) -> Vec<Place> {
@@ -230,6 +241,13 @@ impl Packing {
             }
         }
         places
+    }
+
+    /// How many coefficients of an output polynomial hold outputs.
+    #[must_use]
+    pub fn wanted(&self, tile: usize, output: usize) -> usize {
+        let (row, column) = self.tile(tile);
+        self.filters_of(output).len() * self.rows.tile(row) * self.columns.tile(column)
     }
 
     /// The coefficients of an input polynomial that some output depends on, ascending. The others need not be sent.

@@ -3,14 +3,15 @@
 //! - Functionality: the client gets the plan's answer for its input, the server nothing.
 //! - Secure against: semi-honest, either side: what travels is masked by r, a triple or a fresh share,
 //!   each used once; linear products and triples as in `privet-gmw` and `privet-ot`.
-//! - From: Delphi (eprint 2020/050) for the masks, CrypTFlow2 (eprint 2020/457) for products by OT.
-//!   Differs: no homomorphic encryption; under `gc+ot` the garbled parts run online.
+//! - From: Delphi (eprint 2020/050) for the masks, CrypTFlow2 (eprint 2020/457) for products by OT, Cheetah (eprint 2022/207)
+//!   for those under encryption. Differs: under `gc+ot` the garbled parts run online.
 //! - Cost: that of the plan, byte for byte, offline and online.
 
 mod bits;
 mod boolean;
 mod bridge;
 pub(crate) mod correlated;
+mod encrypted;
 mod gmw;
 mod linear;
 pub(crate) mod material;
@@ -189,15 +190,13 @@ impl<'p> ShareExecutor<'p> {
 
     /// The domain in which a bridge's netlist is evaluated.
     fn between(&self, bridge: &privet_plan::Bridge) -> Result<Domain, RunError> {
-        Ok(match self.labels.plan.options.backend {
-            privet_plan::Backend::Ot => Domain::Bool,
-            privet_plan::Backend::Gc | privet_plan::Backend::GcOt => {
-                // Both ends exist; the executor checks them as it takes them.
-                self.domain(bridge.from)?;
-                self.domain(bridge.out)?;
-                Domain::Labels
-            }
-        })
+        if self.labels.plan.options.backend.boolean() {
+            return Ok(Domain::Bool);
+        }
+        // Both ends exist; the executor checks them as it takes them.
+        self.domain(bridge.from)?;
+        self.domain(bridge.out)?;
+        Ok(Domain::Labels)
     }
 
     fn buffer(&self, id: BufferId) -> Result<privet_plan::Buffer, RunError> {

@@ -54,7 +54,7 @@ fn check(path: &str, data: &str, preprocess: &str) {
     let Some((model, inputs)) = network(path, data, preprocess) else {
         return;
     };
-    for backend in [Backend::Ot, Backend::GcOt] {
+    for backend in [Backend::Ot, Backend::GcOt, Backend::Hybrid] {
         let setting = Setting {
             backend,
             reveal: Reveal::Logits,

@@ -7,7 +7,8 @@ use crate::cost::gmw::Demand;
 use crate::cost::product::{Brings, Choosing, Product};
 use crate::cost::{LinkModel, Rates, StepCost};
 use crate::error::PlanError;
-use crate::share::{ShareLinear, ShareStep, geometry};
+use crate::lattice::Lattice;
+use crate::share::{Products, ShareLinear, ShareStep, convolution, geometry};
 use crate::step::{BufferId, StepKind};
 
 impl Lowering<'_> {
@@ -18,7 +19,6 @@ impl Lowering<'_> {
         let input = self.masked(&node.name, operand, ring.bits())?;
         self.charge_geometry(node)?;
         let geometry = geometry(self.graph, node)?;
-        let weight_bits = node.op.weight_bits().unwrap_or(ring.bits());
         let fits =
             geometry.inputs() == self.buffer(input)?.elements && geometry.outputs() == elements;
         if !fits {
@@ -28,22 +28,35 @@ impl Lowering<'_> {
                 "check the model",
             ));
         }
-        let product = Product {
-            geometry: &geometry,
-            ring,
-            weight_bits,
-            brings: Brings::Own { bits: ring.bits() },
+        let weight_bits = node.op.weight_bits().unwrap_or(ring.bits());
+        let (products, offline) = if let Some(lattice) = self.shares.encrypted.get(&index) {
+            let lattice = Lattice {
+                defines: self.shares.defined.insert(input),
+                ..*lattice
+            };
+            let conv = convolution(self.graph, node)?;
+            let packing = lattice
+                .packing(&conv)
+                .map_err(|error| unsupported(node, error.to_string(), "report this"))?;
+            let cost = lattice.cost(&packing, geometry.inputs());
+            (Products::Encrypted(lattice), cost)
+        } else {
+            let brings = Brings::Own { bits: ring.bits() };
+            let product = Product {
+                geometry: &geometry,
+                ring,
+                weight_bits,
+                brings,
+            };
+            transfers(&product)
         };
-        // Both parties must choose alike, whatever their links: the choice is that of one machine.
-        let choosing = product.choose(&Rates::default(), &LinkModel::LOOPBACK);
-        let offline = offline(&product, choosing);
         let out = self.new_words(elements, ring.bits())?;
         let step = ShareStep::Linear(ShareLinear {
             node: index,
             input,
             out,
             weight_bits,
-            inputs_choose: choosing == Choosing::Inputs,
+            products,
         });
         let online = StepCost::default();
         let kind = StepKind::Share(step);
@@ -88,13 +101,16 @@ impl Lowering<'_> {
     }
 }
 
-/// A product's cost, its transfers counted by who sends them.
-fn offline(product: &Product<'_>, choosing: Choosing) -> StepCost {
+/// Products by transfers, and what they cost: the transfers counted by who sends them.
+fn transfers(product: &Product<'_>) -> (Products, StepCost) {
+    // Both parties must choose alike, whatever their links: the choice is that of one machine.
+    let choosing = product.choose(&Rates::default(), &LinkModel::LOOPBACK);
+    let inputs_choose = choosing == Choosing::Inputs;
     let mut cost = product.cost(choosing);
     let transfers = std::mem::take(&mut cost.cots);
     match choosing {
         Choosing::Weights => cost.client_silent = transfers,
         Choosing::Inputs => cost.server_silent = transfers,
     }
-    cost
+    (Products::Transfers { inputs_choose }, cost)
 }

@@ -5,13 +5,16 @@ use std::collections::VecDeque;
 
 use privet_gmw::product::{Choosers, Inputs, Layer};
 use privet_net::Channel;
-use privet_plan::{BufferId, Party, Plan, ShareLinear, ShareStep, StepKind, share};
+use privet_plan::{
+    BufferId, Lattice, Party, Plan, Products, ShareLinear, ShareStep, StepKind, share,
+};
 use privet_ring::Ring;
 use zeroize::Zeroizing;
 
 use super::Side;
 use super::bits::Bits;
 use super::correlated::Correlated;
+use super::encrypted;
 use super::words::{Words, low};
 use crate::error::RunError;
 
@@ -69,7 +72,8 @@ impl Material {
         let mut parts = VecDeque::new();
         // All of it at once: each request costs a latency.
         let bits = correlated.bits(channel, &plan.demand)?;
-        let mut masks: HashMap<BufferId, Words> = HashMap::new();
+        let mut masks: HashMap<BufferId, (usize, Words)> = HashMap::new();
+        let mut encryption = None;
         for step in &plan.steps {
             match &step.kind {
                 StepKind::Share(ShareStep::Mask { out, .. }) => {
@@ -79,12 +83,30 @@ impl Material {
                         Owner::Server(_) => 0,
                     };
                     let mask = Words::random(planned.bits, len);
-                    parts.push_back(Part::Mask(Zeroizing::new(mask.values.to_vec())));
-                    masks.insert(*out, mask);
+                    // The mask itself when all of it is drawn: encryption may draw some.
+                    masks.insert(*out, (parts.len(), mask));
+                    parts.push_back(Part::Mask(Zeroizing::new(Vec::new())));
                 }
                 StepKind::Share(ShareStep::Linear(linear)) => {
-                    let mask = masks.get(&linear.input).ok_or(OUT_OF_STEP)?;
-                    let shares = products(plan, side, correlated, channel, linear, mask)?;
+                    let (_, mask) = masks.get_mut(&linear.input).ok_or(OUT_OF_STEP)?;
+                    let shares = match &linear.products {
+                        Products::Encrypted(lattice) => {
+                            let ready = match encryption.take() {
+                                Some(ready) => ready,
+                                None => Encryption::set_up(lattice, side, channel)?,
+                            };
+                            let ready = encryption.insert(ready);
+                            ready.multiply(plan, side, channel, linear, lattice, mask)?
+                        }
+                        Products::Transfers { inputs_choose } => {
+                            let choosers = if *inputs_choose {
+                                Choosers::Inputs
+                            } else {
+                                Choosers::Weights
+                            };
+                            products(plan, side, (correlated, channel), linear, choosers, mask)?
+                        }
+                    };
                     parts.push_back(Part::Shares(Zeroizing::new(shares)));
                 }
                 StepKind::Share(
@@ -103,6 +125,10 @@ impl Material {
             channel.progress();
         }
         channel.flush()?;
+        for (_, (index, mut mask)) in masks {
+            let values = Zeroizing::new(std::mem::take(&mut *mask.values));
+            *parts.get_mut(index).ok_or(OUT_OF_STEP)? = Part::Mask(values);
+        }
         Ok(Self { parts, bits })
     }
 
@@ -216,13 +242,57 @@ fn forms(plan: &Plan, party: Party) -> Vec<Form> {
         .collect()
 }
 
-/// A party's share of W·r.
+/// A party's part of the products under encryption of one preparation.
+enum Encryption {
+    Client(encrypted::Client),
+    Server(encrypted::Server),
+}
+
+impl Encryption {
+    /// A key for this preparation alone.
+    fn set_up(lattice: &Lattice, side: Owner<'_>, channel: &mut Channel) -> Result<Self, RunError> {
+        Ok(match side {
+            Owner::Client => Self::Client(encrypted::Client::set_up(lattice.set, channel)?),
+            Owner::Server(_) => Self::Server(encrypted::Server::set_up(lattice.set, channel)?),
+        })
+    }
+
+    /// A party's share of W·r.
+    fn multiply(
+        &mut self,
+        plan: &Plan,
+        side: Owner<'_>,
+        channel: &mut Channel,
+        step: &ShareLinear,
+        lattice: &Lattice,
+        mask: &mut Words,
+    ) -> Result<Vec<u64>, RunError> {
+        let node = plan.graph.nodes.get(step.node).ok_or(OUT_OF_STEP)?;
+        let out = plan.buffers.get(step.out.0 as usize).ok_or(OUT_OF_STEP)?;
+        let conv = share::convolution(&plan.graph, node)?;
+        let geometry = share::geometry(&plan.graph, node)?;
+        let layer = encrypted::Layer::new(lattice, &conv, &geometry, out.bits)?;
+        match (self, side) {
+            (Self::Client(client), Owner::Client) => client.multiply(channel, &layer, mask),
+            (Self::Server(server), Owner::Server(model)) => {
+                let params = model.params.get(step.node).and_then(Option::as_ref);
+                let params = params.ok_or(RunError::Contradiction("a layer has no parameters"))?;
+                server.multiply(channel, &layer, params)
+            }
+            (Self::Client(_), Owner::Server(_)) | (Self::Server(_), Owner::Client) => {
+                Err(RunError::Contradiction("encryption on the wrong side"))
+            }
+        }
+    }
+}
+
+/// A party's share of W·r by transfers.
 fn products(
     plan: &Plan,
     side: Owner<'_>,
-    correlated: &mut Correlated,
-    channel: &mut Channel,
+    (correlated, channel): (&mut Correlated, &mut Channel),
     step: &ShareLinear,
+    choosers: Choosers,
     mask: &Words,
 ) -> Result<Vec<u64>, RunError> {
     let node = plan.graph.nodes.get(step.node).ok_or(OUT_OF_STEP)?;
@@ -234,11 +304,7 @@ fn products(
         geometry: &geometry,
         ring,
         weight_bits: step.weight_bits,
-        choosers: if step.inputs_choose {
-            Choosers::Inputs
-        } else {
-            Choosers::Weights
-        },
+        choosers,
         inputs: Inputs::Chosen,
     };
     match side {
