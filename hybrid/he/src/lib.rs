@@ -32,6 +32,7 @@ pub mod kernels;
 #[cfg(feature = "laws")]
 pub mod laws;
 mod lines;
+pub mod measure;
 mod modulus;
 pub mod noise;
 mod packing;

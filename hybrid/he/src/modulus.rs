@@ -41,6 +41,12 @@ impl Modulus {
         self.bits
     }
 
+    /// `2^bits − value`.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) const fn gap(self) -> u64 {
+        (1 << self.bits) - self.value
+    }
+
     /// `x`, or `x − value` if that is not negative; for `x < 2·value`.
     #[inline]
     pub(crate) const fn once(self, x: u64) -> u64 {

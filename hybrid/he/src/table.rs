@@ -42,6 +42,8 @@ pub(crate) struct Table {
     pub(crate) inverse: Vec<Root>,
     /// `1/degree`.
     pub(crate) shrink: Root,
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) wide: crate::kernels::Wide,
 }
 
 impl Table {
@@ -53,6 +55,8 @@ impl Table {
             modulus,
             degree,
             shrink: Root::new(modulus, modulus.invert(degree as u64)),
+            #[cfg(target_arch = "x86_64")]
+            wide: crate::kernels::Wide::new(modulus, &forward, &inverse),
             forward,
             inverse,
         }
