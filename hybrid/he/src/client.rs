@@ -266,3 +266,6 @@ impl Keys {
         Ok(std::mem::take(&mut *values))
     }
 }
+
+#[cfg(test)]
+mod tests;
