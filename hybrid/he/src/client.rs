@@ -269,3 +269,6 @@ impl Keys {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod vectors;
