@@ -74,18 +74,17 @@ impl<P: Party> Flights for Reveal<P> {
     }
 }
 
-/// Indices from opened places counted from the end.
-fn indices(count: u64, places: &[u64]) -> Result<Vec<u32>, PeerMisbehaved> {
-    let index = |place: &u64| {
-        let index = (count - 1).checked_sub(*place);
-        let index = index.and_then(|index| u32::try_from(index).ok());
-        index.ok_or(PeerMisbehaved::Value {
+/// Opened numbers as indices of at most `most`.
+fn indices(most: u64, opened: &[u64]) -> Result<Vec<u32>, PeerMisbehaved> {
+    let index = |got: &u64| match u32::try_from(*got) {
+        Ok(index) if *got <= most => Ok(index),
+        _ => Err(PeerMisbehaved::Value {
             msg: INDICES,
-            got: *place,
-            most: count - 1,
-        })
+            got: *got,
+            most,
+        }),
     };
-    places.iter().map(index).collect()
+    opened.iter().map(index).collect()
 }
 
 impl<P: Party> Context<'_, P> {
@@ -101,6 +100,25 @@ impl<P: Party> Context<'_, P> {
         groups: usize,
         value_bits: u32,
     ) -> Result<Option<Vec<u32>>, Error> {
+        let shares = self.argmax_shared(x, groups, value_bits)?;
+        let mut reveal = Reveal::<P>::new(shares.ring().bits(), shares.into_values());
+        self.run(&mut reveal)?;
+        let most = (x.len() / groups.max(1)).saturating_sub(1) as u64;
+        let opened = reveal.finish().map(Zeroizing::new);
+        let indices = opened.map(|opened| indices(most, &opened));
+        Ok(indices.transpose()?)
+    }
+
+    /// Shares of what [`argmax`](Self::argmax) opens, in the ring of [`Argmax::index_bits`].
+    ///
+    /// # Errors
+    /// As [`argmax`](Self::argmax).
+    pub fn argmax_shared(
+        &mut self,
+        x: &Shares<P>,
+        groups: usize,
+        value_bits: u32,
+    ) -> Result<Shares<P>, Error> {
         let count = x.len() / groups.max(1);
         ApiMisuse::length("numbers in groups", groups.saturating_mul(count), x.len())?;
         let given = i64::from(x.ring().bits());
@@ -113,19 +131,16 @@ impl<P: Party> Context<'_, P> {
             value_bits,
             count: u32::try_from(count).unwrap_or(u32::MAX),
         };
-        if count == 1 {
-            return Ok((!P::ADDS_PUBLIC).then(|| vec![0; groups]));
-        }
         let bits = form.key_bits();
         if bits > 64 {
             return Err(ShapeError::Bits { bits }.into());
         }
+        // A place is counted from the end.
         let winners = self.winners(x, groups, form)?;
-        let mut reveal = Reveal::<P>::new(form.index_bits(), winners.into_values());
-        self.run(&mut reveal)?;
-        let places = reveal.finish().map(Zeroizing::new);
-        let indices = places.map(|places| indices(count as u64, &places));
-        Ok(indices.transpose()?)
+        let mut places = winners.reduce(Ring::new(form.index_bits())?)?;
+        places.mul_public(-1);
+        places.add_public(numbers - 1);
+        Ok(places)
     }
 
     /// Keys of the greatest number of each group.
@@ -156,9 +171,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_that_no_number_has_are_the_peers_fault() {
-        assert_eq!(indices(10, &[9, 0, 3]), Ok(vec![0, 9, 6]));
-        assert!(indices(10, &[10]).is_err() && indices(10, &[15]).is_err());
+    fn indices_that_no_number_has_are_the_peers_fault() {
+        assert_eq!(indices(9, &[9, 0, 3]), Ok(vec![9, 0, 3]));
+        assert!(indices(9, &[10]).is_err() && indices(9, &[15]).is_err());
         assert!(indices(1 << 20, &[u64::MAX]).is_err());
     }
 }

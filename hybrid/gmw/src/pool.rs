@@ -25,6 +25,20 @@ impl<P: Party> Context<'_, P> {
         planes: usize,
         windows: &Tournament,
     ) -> Result<Shares<P>, Error> {
+        self.max_pool_within(x, planes, windows, x.ring().bits())
+    }
+
+    /// As [`max_pool`](Self::max_pool), with the signs of differences read in `sign_bits`.
+    ///
+    /// # Errors
+    /// More bits than the ring has; as [`max_pool`](Self::max_pool).
+    pub fn max_pool_within(
+        &mut self,
+        x: &Shares<P>,
+        planes: usize,
+        windows: &Tournament,
+        sign_bits: u32,
+    ) -> Result<Shares<P>, Error> {
         let (ring, inputs) = (x.ring(), windows.inputs());
         let expected = planes.saturating_mul(inputs);
         ApiMisuse::length("elements of planes", expected, x.len())?;
@@ -42,7 +56,7 @@ impl<P: Party> Context<'_, P> {
                 gather(&nodes, stride, ring, &round.iter().map(pick))
             };
             let (a, b) = (side(|pair| pair.0)?, side(|pair| pair.1)?);
-            let won = self.max(&a, &b)?;
+            let won = self.max_within(&a, &b, sign_bits)?;
             let won = won.values().chunks(round.len().max(1));
             for (nodes, won) in nodes.chunks_mut(stride.max(1)).zip(won) {
                 let nodes = nodes.iter_mut().skip(filled);

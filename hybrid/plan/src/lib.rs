@@ -24,7 +24,7 @@ pub use lattice::{Lattice, LatticeSet, NormClass};
 pub use lower::{LANES, dot_ports, sum_ports};
 pub use options::{Backend, Caps, Choice, Party, PlanOptions, Reveal};
 pub use plan::Plan;
-pub use share::{Bridge, Products, ReluTrunc, ShareLinear, ShareStep};
+pub use share::{Bridge, Compared, Products, ReluTrunc, ShareLinear, ShareStep, Work};
 pub use step::{
     BitMap, Buffer, BufferId, CellStep, Domain, LinearGroup, LinearStep, Port, Row, Source, Step,
     StepKind, TapSet, WireStep, WireWords, units,

@@ -299,7 +299,8 @@ fn material(buffers: &[Buffer], steps: &[Step]) -> u64 {
             | ShareStep::Sum { .. }
             | ShareStep::AddConst { .. }
             | ShareStep::Bridge(_)
-            | ShareStep::ReluTrunc(_),
+            | ShareStep::ReluTrunc(_)
+            | ShareStep::Compared(_),
         )
         | StepKind::Input { .. }
         | StepKind::Linear(_)
@@ -437,6 +438,7 @@ impl StepKind {
                     (64 << 20) + lattice.inputs * lattice.set.ciphertext_bytes()
                 }
             },
+            Self::Share(ShareStep::Compared(step)) => step.scratch(),
             Self::Share(_) => 0,
             Self::Cells(step) if options.backend.boolean() => {
                 let lanes = step.instances.min(boolean::LANES).div_ceil(8) as u64;

@@ -10,10 +10,12 @@ use privet_netlists::catalogue::BlockSpec;
 use privet_ring::linear::{Conv, Geometry};
 use serde::Serialize;
 
-use crate::compare::Shape;
+use crate::compare::{Shape, ShapeError};
+use crate::cost::gmw::{self, Argmax, OpCost, Truncation};
 use crate::error::PlanError;
 use crate::lattice::Lattice;
-use crate::step::BufferId;
+use crate::step::{Buffer, BufferId};
+use crate::tournament::Tournament;
 
 /// One step on shares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,6 +54,107 @@ pub enum ShareStep {
     Bridge(Bridge),
     /// `floor(max(x, 0) / 2^shift)` by comparison of the shares, without a netlist.
     ReluTrunc(ReluTrunc),
+    /// Other work by comparison of the shares, without a netlist.
+    Compared(Compared),
+}
+
+/// Work on additive shares by planned comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Compared {
+    /// What is computed.
+    pub work: Work,
+    /// Words that enter.
+    pub from: BufferId,
+    /// Width of the ring in which they are numbers with sign: what lies above is not read, or only carried along.
+    pub ring_bits: u32,
+    /// Words that result.
+    pub out: BufferId,
+    /// How numbers are compared.
+    pub shape: Shape,
+}
+
+/// What is computed by comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Work {
+    /// `floor(x / 2^shift)`; with no shift a wider ring.
+    Trunc {
+        /// Bits dropped.
+        shift: u32,
+    },
+    /// `floor((x + floor(divisor / 2)) / divisor)`.
+    Average {
+        /// What is divided by.
+        divisor: u64,
+    },
+    /// `min(max(x, lo), hi)`.
+    Clip {
+        /// The least result.
+        lo: i64,
+        /// The greatest result.
+        hi: i64,
+    },
+    /// The greatest of each window, plane by plane.
+    MaxPool {
+        /// How many planes.
+        planes: usize,
+        /// Which numbers of a plane meet.
+        windows: Tournament,
+    },
+    /// The lowest index of a greatest one of all words.
+    Argmax,
+}
+
+impl Compared {
+    /// What it takes on these buffers.
+    ///
+    /// # Errors
+    /// A comparison that does not exist.
+    pub fn cost(&self, from: Buffer, out: Buffer) -> Result<OpCost, ShapeError> {
+        let (n, chunk) = (out.elements as u64, COMPARED as u64);
+        let (bits, shape) = (self.ring_bits, self.shape);
+        let each =
+            |cost: &dyn Fn(u64) -> Result<OpCost, ShapeError>| OpCost::chunked(n, chunk, cost);
+        match &self.work {
+            Work::Trunc { shift } => {
+                let form = Truncation::floor(bits, *shift, out.bits);
+                each(&|n| form.cost(n, shape))
+            }
+            Work::Average { divisor } => {
+                each(&|n| gmw::average(n, bits, *divisor, out.bits, shape))
+            }
+            Work::Clip { .. } => each(&|n| gmw::max(n, bits, out.bits, shape)).map(|once| {
+                let mut twice = OpCost::default();
+                twice.then(&once, 2);
+                twice
+            }),
+            Work::MaxPool { planes, windows } => {
+                windows.cost(*planes as u64, bits, out.bits, shape, chunk)
+            }
+            Work::Argmax => self.ranking(from).shared(1, shape, chunk),
+        }
+    }
+
+    /// The ranking of all words of a buffer.
+    #[must_use]
+    pub fn ranking(&self, from: Buffer) -> Argmax {
+        Argmax {
+            ring_bits: from.bits,
+            value_bits: self.ring_bits,
+            count: u32::try_from(from.elements).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Bytes beside buffers: the nodes of a tournament.
+    #[must_use]
+    pub fn scratch(&self) -> u64 {
+        match &self.work {
+            Work::MaxPool { planes, windows } => {
+                let nodes = windows.inputs() as u64 + windows.pairs() as u64;
+                nodes.saturating_mul(8).saturating_mul(*planes as u64)
+            }
+            Work::Trunc { .. } | Work::Average { .. } | Work::Clip { .. } | Work::Argmax => 0,
+        }
+    }
 }
 
 /// ReLU with exact truncation on additive shares.
@@ -131,6 +234,7 @@ impl ShareStep {
             }
             Self::Bridge(step) => vec![step.from, step.out],
             Self::ReluTrunc(step) => vec![step.from, step.out],
+            Self::Compared(step) => vec![step.from, step.out],
         }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::compare::{Shape, ShapeError};
-use crate::cost::gmw::{OpCost, relu};
+use crate::cost::gmw::{OpCost, max};
 
 /// Rounds of pairs over one plane of numbers. Nodes are numbered: the numbers, then the winners in order of rounds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -104,13 +104,14 @@ impl Tournament {
         self.rounds.iter().map(Vec::len).sum()
     }
 
-    /// What `planes` planes take in a ring, in batches of `chunk` pairs.
+    /// What `planes` planes take in a ring of `ring_bits`, signs of differences read in `sign_bits`, in batches of `chunk` pairs.
     ///
     /// # Errors
     /// A shape that does not exist.
     pub fn cost(
         &self,
         planes: u64,
+        sign_bits: u32,
         ring_bits: u32,
         shape: Shape,
         chunk: u64,
@@ -118,7 +119,7 @@ impl Tournament {
         let mut cost = OpCost::default();
         for round in &self.rounds {
             let pairs = planes * round.len() as u64;
-            let round = OpCost::chunked(pairs, chunk, |n| relu(n, ring_bits, shape))?;
+            let round = OpCost::chunked(pairs, chunk, |n| max(n, sign_bits, ring_bits, shape))?;
             cost.then(&round, 1);
         }
         Ok(cost)

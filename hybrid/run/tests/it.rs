@@ -9,6 +9,7 @@
 )]
 
 mod it {
+    mod compared;
     mod costs;
     mod hostile;
     mod models;

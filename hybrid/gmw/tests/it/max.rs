@@ -1,7 +1,7 @@
 //! Maxima, limits, pools and the index of the greatest number against the clear meaning.
 
 use privet_gmw::ideal::Both;
-use privet_plan::cost::gmw::average;
+use privet_plan::cost::gmw::{self as cost, average};
 use privet_plan::tournament::Tournament;
 use privet_prim::{Block, Prg};
 use privet_ring::{Ring, Shares, open};
@@ -79,6 +79,48 @@ fn limits_hold() {
     ask(-129, 0);
     ask(0, 128);
     ask(1, 0);
+}
+
+/// Shares in a wider ring: signs are read in the ring of the numbers, results keep their sign.
+#[test]
+fn fewer_bits_than_the_shares_have_are_compared() {
+    for (sign_bits, bits) in [(8, 37), (16, 17), (25, 64), (16, 16)] {
+        let numbers = values(ring(sign_bits), 3, 120);
+        let x = split(ring(bits), &numbers);
+        let turned: Vec<i64> = numbers.iter().rev().copied().collect();
+        let y = split(ring(bits), &turned);
+        let all = Tournament::new(40, (0..20).map(|i| vec![vec![2 * i, 2 * i + 1]])).unwrap();
+        let setting = Setting::default();
+        let ((cx, sx), (cy, sy)) = ((&x.0, &x.1), (&y.0, &y.1));
+        let (c, s, moved) = run(
+            setting,
+            |p| {
+                let max = p.max_within(cx, cy, sign_bits)?;
+                let clip = p.clip_within(cx, -3, 100, sign_bits)?;
+                Ok([max, clip, p.max_pool_within(cx, 3, &all, sign_bits)?])
+            },
+            |p| {
+                let max = p.max_within(sx, sy, sign_bits)?;
+                let clip = p.clip_within(sx, -3, 100, sign_bits)?;
+                Ok([max, clip, p.max_pool_within(sx, 3, &all, sign_bits)?])
+            },
+        );
+        let own = ring(sign_bits);
+        // The oracle's: by the difference modulo the numbers' own ring.
+        let max = |a: i64, b: i64| own.wrap(b + own.wrap(a - b).max(0));
+        let min = |a: i64, b: i64| own.wrap(a - own.wrap(a - b).max(0));
+        let pairs = numbers.iter().zip(&turned).map(|(a, b)| max(*a, *b));
+        assert_eq!(open(&c[0], &s[0]).unwrap(), pairs.collect::<Vec<_>>());
+        let clips = numbers.iter().map(|v| min(max(*v, -3), 100));
+        assert_eq!(open(&c[1], &s[1]).unwrap(), clips.collect::<Vec<_>>());
+        let pools = numbers.chunks(2).map(|pair| max(pair[0], pair[1]));
+        assert_eq!(open(&c[2], &s[2]).unwrap(), pools.collect::<Vec<_>>());
+        let shape = setting.shape;
+        let mut cost = cost::max(120, sign_bits, bits, shape).unwrap();
+        cost.then(&cost::clip(120, sign_bits, bits, shape).unwrap(), 1);
+        cost.then(&all.cost(3, sign_bits, bits, shape, 1 << 15).unwrap(), 1);
+        check_cost(&moved, &cost);
+    }
 }
 
 /// Windows of a pool over one plane; cells outside are absent.

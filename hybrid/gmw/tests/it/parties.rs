@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use privet_gmw::Context;
 use privet_gmw::ideal::{Both, Ideal};
 use privet_plan::compare::{Shape, ShapeError};
-use privet_plan::cost::gmw::{Argmax, Division, OpCost, Truncation, clip, relu};
+use privet_plan::cost::gmw::{Argmax, Division, OpCost, Truncation, clip, max};
 use privet_plan::tournament::Tournament;
 use privet_ring::{Client, Ring, Server, Shares};
 
@@ -114,21 +114,21 @@ impl Parties for Setting {
 
     fn max(&self, a: &Both, b: &Both) -> Both {
         let bits = a.0.ring().bits();
-        let cost = self.chunked(&a.0, |n| relu(n, bits, self.shape));
+        let cost = self.chunked(&a.0, |n| max(n, bits, bits, self.shape));
         let x = ((&a.0, &b.0), (&a.1, &b.1));
         both!(*self, cost, x, |p, x| p.max(x.0, x.1))
     }
 
     fn min(&self, a: &Both, b: &Both) -> Both {
         let bits = a.0.ring().bits();
-        let cost = self.chunked(&a.0, |n| relu(n, bits, self.shape));
+        let cost = self.chunked(&a.0, |n| max(n, bits, bits, self.shape));
         let x = ((&a.0, &b.0), (&a.1, &b.1));
         both!(*self, cost, x, |p, x| p.min(x.0, x.1))
     }
 
     fn clip(&self, x: &Both, lo: i64, hi: i64) -> Both {
         let bits = x.0.ring().bits();
-        let cost = self.chunked(&x.0, |n| clip(n, bits, self.shape));
+        let cost = self.chunked(&x.0, |n| clip(n, bits, bits, self.shape));
         both!(*self, cost, x, |p, x| p.clip(x, lo, hi))
     }
 
@@ -136,7 +136,9 @@ impl Parties for Setting {
         let inputs = x.0.len() / planes;
         let rounds = Tournament::new(inputs, windows.iter().cloned()).unwrap();
         let (bits, chunk) = (x.0.ring().bits(), self.chunk as u64);
-        let cost = rounds.cost(planes as u64, bits, self.shape, chunk).unwrap();
+        let cost = rounds
+            .cost(planes as u64, bits, bits, self.shape, chunk)
+            .unwrap();
         both!(*self, cost, x, |p, x| p.max_pool(x, planes, &rounds))
     }
 

@@ -6,7 +6,7 @@
 mod max;
 mod trunc;
 
-pub use max::{Argmax, average, clip};
+pub use max::{Argmax, average, clip, max};
 pub use trunc::{Division, MAX_DIVISOR, Rounding, Sign, Truncation};
 
 use std::collections::BTreeMap;

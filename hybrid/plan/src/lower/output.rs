@@ -13,25 +13,25 @@ const LAYER: &str = "output";
 
 impl Lowering<'_> {
     pub(super) fn output(&mut self) -> Result<(), PlanError> {
-        let logits = if self.options.backend.shares() {
-            self.bits_of(LAYER, self.graph.output)?
-        } else {
-            self.place(LAYER, self.graph.output)?
-        };
         let tensor = self.tensor(LAYER, self.graph.output)?;
         let (bits, n) = (tensor.ring.bits(), tensor.shape.iter().product::<usize>());
         let n32 = super::element(LAYER, n)?;
         let reveal = self.options.reveal;
-        let from = match reveal {
-            Reveal::Logits => logits,
-            Reveal::Label if n == 1 => self.new_buffer(1, 0)?,
-            Reveal::Label => self.ranking(logits, BlockSpec::Argmax { bits, count: n32 }, n)?,
-            Reveal::Top(k) => {
+        let shared = match reveal {
+            Reveal::Label if n > 1 => self.compared_label(LAYER)?,
+            Reveal::Logits => self.compared_answer(LAYER)?,
+            Reveal::Label | Reveal::Top(_) => None,
+        };
+        let from = match (shared, reveal) {
+            (Some(shared), _) => shared,
+            (None, Reveal::Logits) => self.answer_bits()?,
+            (None, Reveal::Label) if n == 1 => self.new_buffer(1, 0)?,
+            (None, Reveal::Label) => self.ranking(BlockSpec::Argmax { bits, count: n32 }, n)?,
+            (None, Reveal::Top(k)) => {
                 if usize::from(k) > n {
                     return Err(PlanError::Options(format!("top:{k} of {n} classes")));
                 }
                 self.ranking(
-                    logits,
                     BlockSpec::TopK {
                         bits,
                         count: n32,
@@ -52,13 +52,18 @@ impl Lowering<'_> {
         Ok(())
     }
 
+    /// The bits of the last tensor.
+    fn answer_bits(&mut self) -> Result<BufferId, PlanError> {
+        if self.options.backend.shares() {
+            self.bits_of(LAYER, self.graph.output)
+        } else {
+            self.place(LAYER, self.graph.output)
+        }
+    }
+
     /// One instance of a ranking netlist over all logits; its output is one word.
-    fn ranking(
-        &mut self,
-        logits: BufferId,
-        block: BlockSpec,
-        n: usize,
-    ) -> Result<BufferId, PlanError> {
+    fn ranking(&mut self, block: BlockSpec, n: usize) -> Result<BufferId, PlanError> {
+        let logits = self.answer_bits()?;
         let netlist = block.netlist().map_err(|source| PlanError::Netlist {
             layer: LAYER.to_owned(),
             block: block.name(),

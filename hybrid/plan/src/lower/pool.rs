@@ -174,6 +174,29 @@ fn extents(node: &Node, tensor: &Tensor) -> Result<[usize; 3], PlanError> {
     })
 }
 
+/// The windows of one plane, row by row of cells inside the picture, in order of the results.
+pub(super) fn plane_windows(
+    node: &Node,
+    pool: &Pool,
+    input: &Tensor,
+    output: &Tensor,
+) -> Result<Vec<Vec<Vec<u32>>>, PlanError> {
+    let [_, height, width] = extents(node, input)?;
+    let [_, out_height, out_width] = extents(node, output)?;
+    let mut windows = Vec::with_capacity(out_height.saturating_mul(out_width));
+    for oy in 0..out_height {
+        for ox in 0..out_width {
+            let rows = pool.window.cells(0, oy, height).map(|y| {
+                let columns = pool.window.cells(1, ox, width);
+                let cells = columns.map(|x| element(&node.name, y * width + x));
+                cells.collect::<Result<Vec<u32>, _>>()
+            });
+            windows.push(rows.collect::<Result<_, _>>()?);
+        }
+    }
+    Ok(windows)
+}
+
 /// All windows by the numbers of rows and columns inside the picture.
 fn windows(
     node: &Node,

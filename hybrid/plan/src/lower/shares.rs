@@ -5,6 +5,7 @@
 //! sign), and as additive shares of which the client's is a mask. Operations ask for the place that
 //! they work on; what is missing is converted once.
 
+mod compared;
 mod convert;
 mod encrypted;
 mod layout;
@@ -15,14 +16,15 @@ mod wants;
 use std::collections::{HashMap, HashSet};
 
 use privet_model::quant::ir::{Node, Op, Profile, TensorId};
+use privet_ring::MAX_BITS;
 
 use super::{Lowering, unsupported};
 use crate::error::PlanError;
 use crate::lattice::Lattice;
-use crate::options::{Backend, Party};
+use crate::options::{Backend, Party, Reveal};
 use crate::share::ShareStep;
 use crate::step::{BufferId, StepKind};
-use wants::Wants;
+use wants::{Opened, Wants};
 
 /// What lowering on shares keeps track of.
 #[derive(Default)]
@@ -52,7 +54,7 @@ impl Lowering<'_> {
         match self.graph.profile {
             Profile::Exact => {}
         }
-        self.shares.wants = Wants::new(self.graph);
+        self.shares.wants = Wants::new(self.graph, self.boolean(), self.opened()?);
         if self.options.backend == Backend::Hybrid {
             self.shares.encrypted = self.lattices()?;
         }
@@ -62,6 +64,16 @@ impl Lowering<'_> {
         self.push_share("input", ShareStep::Input { out })?;
         self.shares.words.insert(id, out);
         Ok(())
+    }
+
+    /// How the answer is opened: shares are, where bits are not shared by labels; a ranking compares differences, one bit wider.
+    fn opened(&self) -> Result<Opened, PlanError> {
+        let bits = self.tensor("output", self.graph.output)?.ring.bits();
+        Ok(match self.options.reveal {
+            Reveal::Label if self.boolean() => Opened::Words((bits + 1).min(MAX_BITS)),
+            Reveal::Logits if self.boolean() => Opened::Words(bits),
+            Reveal::Label | Reveal::Logits | Reveal::Top(_) => Opened::Bits,
+        })
     }
 
     /// Lowers one node.
@@ -90,7 +102,13 @@ impl Lowering<'_> {
                 }
                 self.on_bits(index, node)
             }
-            Op::Clip { .. } | Op::Table(_) | Op::MaxPool(_) => self.on_bits(index, node),
+            Op::Clip { .. } | Op::MaxPool(_) => {
+                if self.selected(node)? {
+                    return Ok(());
+                }
+                self.on_bits(index, node)
+            }
+            Op::Table(_) => self.on_bits(index, node),
         }
     }
 

@@ -159,7 +159,7 @@ impl<'p> ShareExecutor<'p> {
                         let mut workers = workers(lanes, seats);
                         self.labels.output(super::first(&mut workers)?, *from)
                     }
-                    Domain::Arith => Err(MIXED),
+                    Domain::Arith => self.open_words(first(lanes)?, *from),
                 };
             }
             StepKind::Input { .. } | StepKind::Linear(_) => return Err(MIXED),
@@ -181,6 +181,7 @@ impl<'p> ShareExecutor<'p> {
             ShareStep::Sum { words, out } => self.sum(words, *out),
             ShareStep::AddConst { node, input, out } => self.add_const(*node, *input, *out),
             ShareStep::ReluTrunc(step) => self.relu_trunc(first(lanes)?, step),
+            ShareStep::Compared(step) => self.compared(first(lanes)?, step),
             ShareStep::Bridge(bridge) => match self.between(bridge)? {
                 Domain::Bool => self.boolean_bridge(first(lanes)?, bridge),
                 Domain::Labels | Domain::Arith => self.bridge(lanes, seats, bridge, tweak),

@@ -259,7 +259,10 @@ fn a_client_that_dies_amid_an_inference_ends_the_session() {
             drop(kept);
         });
         assert!(
-            matches!(outcome, Err(RunError::Net(_) | RunError::Ot(_))),
+            matches!(
+                outcome,
+                Err(RunError::Net(_) | RunError::Ot(_) | RunError::Gmw(_))
+            ),
             "{outcome:?}"
         );
     }
@@ -300,7 +303,10 @@ fn a_server_that_dies_amid_an_inference_is_an_error() {
             .map(|_| ())
     });
     assert!(
-        matches!(outcome, Err(RunError::Net(_) | RunError::Ot(_))),
+        matches!(
+            outcome,
+            Err(RunError::Net(_) | RunError::Ot(_) | RunError::Gmw(_))
+        ),
         "{outcome:?}"
     );
 }

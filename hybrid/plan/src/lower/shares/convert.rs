@@ -10,7 +10,7 @@ use crate::cost::gmw::{self, Demand, OpCost};
 use crate::cost::ot::cot_input;
 use crate::cost::{Known, ROW_BYTES, StepCost, boolean};
 use crate::error::PlanError;
-use crate::share::{Bridge, COMPARED, ReluTrunc, ShareStep};
+use crate::share::{Bridge, COMPARED, ReluTrunc, ShareStep, Work};
 use crate::step::{BitMap, BufferId, Domain, StepKind, WireStep, WireWords};
 
 /// What is computed between shares.
@@ -54,6 +54,9 @@ impl Lowering<'_> {
             && self.buffer(words)?.bits >= least
         {
             return Ok(words);
+        }
+        if let Some(wider) = self.widened(layer, id, least)? {
+            return Ok(wider);
         }
         let mut from = self.bits_of(layer, id)?;
         let bits = self.width(layer, id)?.max(least);
@@ -109,7 +112,13 @@ impl Lowering<'_> {
                 out,
                 shape: Shape::FEW_TRANSFERS,
             };
-            self.compared(node, step)?;
+            self.compared_relu(node, step)?;
+            self.settle(act, index, out);
+            return Ok(true);
+        }
+        if self.boolean() && !act.relu {
+            let work = Work::Trunc { shift: act.shift };
+            self.compared(&node.name, work, (from, ring_bits), out)?;
             self.settle(act, index, out);
             return Ok(true);
         }
@@ -134,23 +143,15 @@ impl Lowering<'_> {
     }
 
     /// A ReLU by comparison of the shares.
-    fn compared(&mut self, node: &Node, step: ReluTrunc) -> Result<(), PlanError> {
+    fn compared_relu(&mut self, node: &Node, step: ReluTrunc) -> Result<(), PlanError> {
         let target = self.buffer(step.out)?;
         let (n, chunk) = (target.elements as u64, COMPARED as u64);
         let cost = OpCost::chunked(n, chunk, |n| {
             gmw::relu_trunc(n, step.ring_bits, step.shift, target.bits, step.shape)
         });
         let cost = cost.map_err(|error| unsupported(node, error.to_string(), "report this"))?;
-        let online = StepCost {
-            triples: 64 * (cost.demand.triples + 2 * cost.demand.common_triples),
-            client_bytes: cost.client_bytes,
-            server_bytes: cost.server_bytes,
-            flights: cost.latencies,
-            ..StepCost::default()
-        };
         let kind = StepKind::Share(ShareStep::ReluTrunc(step));
-        let offline = StepCost::default();
-        self.push_prepared(&node.name, kind, online, offline, cost.demand)
+        self.push_compared(&node.name, kind, cost)
     }
 
     /// A ReLU, a truncation, or both in either order: `max(0, T(z)) = T(max(0, z))`, where nobody else

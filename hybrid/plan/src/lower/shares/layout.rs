@@ -66,6 +66,10 @@ impl Lowering<'_> {
         if narrows || matches!(node.op, Op::Shl { .. }) {
             return Ok(Some(own));
         }
+        if self.boolean() {
+            // Too narrow a ring is widened by comparison.
+            return Ok(Some(width.max(own)));
+        }
         Ok((width >= own).then_some(width))
     }
 }

@@ -27,28 +27,38 @@ impl Lowering<'_> {
         let out_bits = self.tensor(&node.name, node.output)?.ring.bits();
         let from = self.words_of(&node.name, operand, in_bits)?;
         let groups = self.averages(node, operand, pool, count_padding)?;
-        let out = self.buffer_for(node.output, &node.name)?;
+        let wants = &self.shares.wants;
+        let compared =
+            self.boolean() && wants.width(node.output).is_some() && !wants.wants_bits(node.output);
+        let mut sums = Vec::new();
         for ((_, divisor), group) in groups {
-            let instances = group.outputs.len();
             let words = group
                 .cells
                 .iter()
                 .map(|cells| cells.iter().map(|cell| (from, *cell)).collect())
                 .collect();
-            let sums = self.new_words(instances, in_bits)?;
-            self.push_share(&node.name, ShareStep::Sum { words, out: sums })?;
+            let sum = self.new_words(group.outputs.len(), in_bits)?;
+            self.push_share(&node.name, ShareStep::Sum { words, out: sum })?;
+            sums.push((sum, u64::from(divisor) << shift, group.outputs));
+        }
+        if compared {
+            return self.compared_averages(node, sums, in_bits);
+        }
+        let out = self.buffer_for(node.output, &node.name)?;
+        for (sum, divisor, outputs) in sums {
+            let instances = outputs.len();
             let bits = self.new_buffer(instances, in_bits)?;
-            self.bridge(&node.name, BlockSpec::Add { bits: in_bits }, sums, bits)?;
+            self.bridge(&node.name, BlockSpec::Add { bits: in_bits }, sum, bits)?;
             let division = BlockSpec::DivConst(DivConst {
                 in_bits,
                 out_bits,
-                divisor: u64::from(divisor) << shift,
+                divisor,
             });
             let ports = vec![Port::Words {
                 buffer: bits,
                 index: Vec::new(),
             }];
-            self.cells(&node.name, division, instances, ports, out, group.outputs)?;
+            self.cells(&node.name, division, instances, ports, out, outputs)?;
         }
         self.place.insert(node.output, out);
         Ok(())

@@ -2,6 +2,14 @@
 
 use privet_model::quant::ir::{Graph, Node, Op, TensorId};
 
+/// In which form the answer is opened.
+#[derive(Clone, Copy)]
+pub(super) enum Opened {
+    Bits,
+    /// In a ring of at least this width.
+    Words(u32),
+}
+
 /// Per tensor: the widest ring in which a reader wants it shared, whether one wants its bits, and the
 /// nodes that read it.
 #[derive(Default)]
@@ -12,16 +20,21 @@ pub(super) struct Wants {
 }
 
 impl Wants {
-    pub(super) fn new(graph: &Graph) -> Self {
+    /// Where activations and pools work on shares too (`compared`) nobody asks for bits but tables, and a reader of the
+    /// output's bits (`opened`).
+    pub(super) fn new(graph: &Graph, compared: bool, opened: Opened) -> Self {
         let count = graph.tensors.len();
         let mut wants = Self {
             words: vec![None; count],
             bits: vec![false; count],
             readers: vec![Vec::new(); count],
         };
-        wants.ask_bits(graph.output);
+        match opened {
+            Opened::Bits => wants.ask_bits(graph.output),
+            Opened::Words(width) => wants.ask_words(graph.output, width),
+        }
         for (index, node) in graph.nodes.iter().enumerate().rev() {
-            wants.node(graph, node);
+            wants.node(graph, node, compared);
             for id in &node.inputs {
                 if let Some(readers) = wants.readers.get_mut(id.0 as usize) {
                     readers.push(index);
@@ -31,7 +44,7 @@ impl Wants {
         wants
     }
 
-    fn node(&mut self, graph: &Graph, node: &Node) {
+    fn node(&mut self, graph: &Graph, node: &Node, compared: bool) {
         let width = |id: TensorId| {
             let tensor = graph.tensors.get(id.0 as usize);
             tensor.map_or(0, |t| t.ring.bits())
@@ -55,6 +68,16 @@ impl Wants {
                     } else {
                         self.ask_bits(*id);
                     }
+                }
+                // Selections carry along what lies above the number.
+                Op::Clip { .. } | Op::MaxPool(_) | Op::Resize if compared => {
+                    match self.width(out) {
+                        Some(asked) if !self.wants_bits(out) => self.ask_words(*id, asked),
+                        _ => self.ask_bits(*id),
+                    }
+                }
+                Op::AvgPool { .. } if compared && self.width(out).is_some() => {
+                    self.ask_words(*id, width(*id));
                 }
                 // Both work on shares where the result is wanted as shares.
                 Op::Trunc { .. } | Op::Relu => {

@@ -6,7 +6,7 @@ use privet_net::Channel;
 use privet_ot::triples::Triples;
 use privet_plan::cost::gmw::Demand;
 use privet_plan::share::COMPARED;
-use privet_plan::{Party, ReluTrunc};
+use privet_plan::{Compared, Party, ReluTrunc, Work};
 use privet_ring::{Client, Ring, Server, Shares};
 use zeroize::Zeroizing;
 
@@ -85,6 +85,49 @@ impl Bits {
             Self::Server(stored) => run!(stored),
         })
     }
+
+    fn compared(
+        &mut self,
+        channel: &mut Channel,
+        (given, out): (Words, Ring),
+        step: &Compared,
+    ) -> Result<Vec<u64>, RunError> {
+        match self {
+            Self::Client(stored) => compute(channel, stored, given, out, step),
+            Self::Server(stored) => compute(channel, stored, given, out, step),
+        }
+    }
+}
+
+/// One party's part of work by comparison, with results in ring `out`.
+fn compute<P: privet_ring::Party>(
+    channel: &mut Channel,
+    stored: &mut Stored<P>,
+    mut given: Words,
+    out: Ring,
+    step: &Compared,
+) -> Result<Vec<u64>, RunError> {
+    let mut context = Context::new(channel, stored)
+        .with_shape(step.shape)
+        .with_chunk(COMPARED);
+    let values = std::mem::take(&mut *given.values);
+    let x = Shares::<P>::new(ring(given.bits)?, values);
+    let bits = step.ring_bits;
+    let result = match &step.work {
+        Work::Trunc { shift } => context.trunc(&x, *shift, out)?,
+        Work::Average { divisor } => context.average(&x, *divisor, out)?,
+        Work::Clip { lo, hi } => context.clip_within(&x, *lo, *hi, bits)?,
+        Work::MaxPool { planes, windows } => context.max_pool_within(&x, *planes, windows, bits)?,
+        Work::Argmax => context.argmax_shared(&x, 1, bits)?,
+    };
+    if result.ring() != out {
+        return Err(RunError::Contradiction("a result in another ring"));
+    }
+    Ok(result.into_values())
+}
+
+fn ring(bits: u32) -> Result<Ring, RunError> {
+    Ring::new(bits).map_err(|_| RunError::Contradiction("a ring that does not exist"))
 }
 
 impl ShareExecutor<'_> {
@@ -93,9 +136,6 @@ impl ShareExecutor<'_> {
         channel: &mut Channel,
         step: &ReluTrunc,
     ) -> Result<(), RunError> {
-        let ring = |bits| {
-            Ring::new(bits).map_err(|_| RunError::Contradiction("a ring that does not exist"))
-        };
         let target = self.buffer(step.out)?;
         let rings = (ring(step.ring_bits)?, ring(target.bits)?);
         let from = self.words(step.from)?;
@@ -105,6 +145,27 @@ impl ShareExecutor<'_> {
         let mut values = Words::new(step.ring_bits, from.values.to_vec());
         let values = std::mem::take(&mut *values.values);
         let made = self.bits_left.relu_trunc(channel, rings, values, step)?;
+        self.put_words(step.out, made)
+    }
+
+    /// Work by comparison; the words enter in the ring in which they are read.
+    pub(super) fn compared(
+        &mut self,
+        channel: &mut Channel,
+        step: &Compared,
+    ) -> Result<(), RunError> {
+        let out = ring(self.buffer(step.out)?.bits)?;
+        let from = self.words(step.from)?;
+        let bits = match &step.work {
+            Work::Trunc { .. } | Work::Average { .. } => step.ring_bits,
+            Work::Clip { .. } | Work::MaxPool { .. } => out.bits(),
+            Work::Argmax => from.bits,
+        };
+        if from.bits < bits || bits < step.ring_bits {
+            return Err(RunError::Contradiction("a comparison of narrower words"));
+        }
+        let given = Words::new(bits, from.values.to_vec());
+        let made = self.bits_left.compared(channel, (given, out), step)?;
         self.put_words(step.out, made)
     }
 }

@@ -114,7 +114,8 @@ impl Material {
                     | ShareStep::Sum { .. }
                     | ShareStep::AddConst { .. }
                     | ShareStep::Bridge(_)
-                    | ShareStep::ReluTrunc(_),
+                    | ShareStep::ReluTrunc(_)
+                    | ShareStep::Compared(_),
                 )
                 | StepKind::Cells(_)
                 | StepKind::Input { .. }
@@ -231,7 +232,8 @@ fn forms(plan: &Plan, party: Party) -> Vec<Form> {
                 | ShareStep::Sum { .. }
                 | ShareStep::AddConst { .. }
                 | ShareStep::Bridge(_)
-                | ShareStep::ReluTrunc(_),
+                | ShareStep::ReluTrunc(_)
+                | ShareStep::Compared(_),
             )
             | StepKind::Cells(_)
             | StepKind::Input { .. }

@@ -175,4 +175,35 @@ impl ShareExecutor<'_> {
         }
         self.put_words(step.out, values)
     }
+
+    /// The opened words' bits on the client's side, nothing on the server's.
+    pub(super) fn open_words(
+        &mut self,
+        channel: &mut Channel,
+        from: BufferId,
+    ) -> Result<Option<Vec<bool>>, RunError> {
+        let width = self.buffer(from)?.bits;
+        let own = self.words(from)?;
+        if self.side.is_server() {
+            let (mut writer, mut bytes) = (Writer::default(), Vec::new());
+            for value in own.values.iter() {
+                writer.push(*value, width, &mut bytes);
+            }
+            writer.finish(&mut bytes);
+            channel.send(&bytes)?;
+            channel.flush()?;
+            return Ok(None);
+        }
+        let bits = own.values.len() as u64 * u64::from(width);
+        let mut reader = Reader::default();
+        let bytes = channel.recv_slice(reader.needs(bits))?;
+        let mut fields = reader.fields(bits, bytes).map_err(privet_ot::Error::from)?;
+        let mut opened = Vec::with_capacity(own.values.len().saturating_mul(width as usize));
+        for value in own.values.iter() {
+            let value = value.wrapping_add(fields.next(width));
+            opened.extend((0..width).map(|bit| value >> bit & 1 == 1));
+        }
+        reader.finish().map_err(privet_ot::Error::from)?;
+        Ok(Some(opened))
+    }
 }
