@@ -32,6 +32,9 @@ pub(crate) struct QuantArgs {
     /// How a raw input becomes the network's, e.g. divide=255,mean=0.485;0.456;0.406,bgr.
     #[arg(long, value_name = "STEPS")]
     pub(crate) preprocess: Option<String>,
+    /// Tell the client which quantised weights are zero: garbled layers leave them out.
+    #[arg(long)]
+    pub(crate) publish_sparsity: bool,
 }
 
 fn frac(text: &str) -> Result<Frac, String> {
@@ -119,6 +122,7 @@ pub(crate) fn quantise(
         ring: args.ring,
         margin: args.margin,
         input_range,
+        publish_sparsity: args.publish_sparsity,
         ..QuantOptions::default()
     };
     privet_model::quant::quantise(&graph, &options, &calibration)

@@ -103,7 +103,10 @@ pub(crate) fn run(args: &Project) -> Result<(), Failure> {
         &task.network,
         &task.split,
         &args.options(task.split.train.features()),
-        &Planned(&task),
+        &Planned {
+            task: &task,
+            publish_sparsity: false,
+        },
         &mut |e: &Event| {
             show(&bar, e.done, &e.stage);
             Control::Continue

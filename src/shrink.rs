@@ -45,8 +45,8 @@ enum Among {
 
 /// Drop what matters least of a network, train on, repeat.
 ///
-/// Neurons and channels go unless `--what weights` is given; zero weights cost what other weights
-/// cost, so single weights are of use to those who publish them or prune units afterwards. Writes ONNX.
+/// Neurons and channels go unless `--what weights` is given; zero weights cost what other weights cost unless
+/// they are published (`quantise --publish-sparsity`). Writes ONNX.
 #[derive(Args)]
 pub(crate) struct Prune {
     /// ONNX network, a chain of layers.
@@ -58,6 +58,9 @@ pub(crate) struct Prune {
     /// What is dropped.
     #[arg(long, value_enum, default_value = "units")]
     what: What,
+    /// Tell the cost that the network has once its zero weights are published.
+    #[arg(long)]
+    publish_sparsity: bool,
     /// Among which the least important are sought.
     #[arg(long, value_enum, default_value = "loss")]
     among: Among,
@@ -108,7 +111,10 @@ pub(crate) fn run_prune(args: &Prune) -> Result<(), Failure> {
         &mut network,
         &task.split,
         &options,
-        &Planned(&task),
+        &Planned {
+            task: &task,
+            publish_sparsity: args.publish_sparsity,
+        },
         &mut |e: &Event| {
             show(&bar, e.done, &e.stage);
             Control::Continue
@@ -153,6 +159,9 @@ pub(crate) struct Shrink {
     /// Most dimensions of the subspace [default: half of the values of an input, at most 256].
     #[arg(long, value_name = "L", conflicts_with = "no_projection")]
     max_rank: Option<usize>,
+    /// Let single weights go as well, and tell clients which are zero: garbled layers leave them out.
+    #[arg(long)]
+    publish_sparsity: bool,
     /// Epochs behind each step; the last training takes a few times as many.
     #[arg(long, value_name = "N", default_value_t = 5)]
     epochs: usize,
@@ -180,8 +189,8 @@ pub(crate) fn run_shrink(args: &Shrink) -> Result<(), Failure> {
         max_drop: args.max_drop / 100.0,
         projection: (!args.no_projection).then_some(method),
         max_rank: Some(args.max_rank.unwrap_or_else(|| most_dimensions(features))),
-        // The planner has no use for single zeros.
-        weights: false,
+        // Unpublished zeros cost what other weights cost.
+        weights: args.publish_sparsity,
         retrain: args.train.options(args.epochs),
         folder: args.folder.clone(),
         ..ShrinkOptions::default()
@@ -191,7 +200,10 @@ pub(crate) fn run_shrink(args: &Shrink) -> Result<(), Failure> {
         &task.network,
         &task.split,
         &options,
-        &Planned(&task),
+        &Planned {
+            task: &task,
+            publish_sparsity: args.publish_sparsity,
+        },
         &mut |e: &Event| {
             show(&bar, e.done, &e.stage);
             Control::Continue
@@ -204,8 +216,14 @@ pub(crate) fn run_shrink(args: &Shrink) -> Result<(), Failure> {
     let embedded = found.projection.as_ref().map(|p| train.embedded(p));
     let embedded = embedded.transpose().map_err(refuse)?;
     let data = embedded.as_ref().unwrap_or(train);
-    let model =
-        quantised(&found.network, Some(&found.formats), &task.graph, data).map_err(refuse)?;
+    let model = quantised(
+        &found.network,
+        Some(&found.formats),
+        &task.graph,
+        data,
+        args.publish_sparsity,
+    )
+    .map_err(refuse)?;
     let bytes = privet_model::quant::file::encode(&model)
         .map_err(|e| Failure::file(args.output.display(), e))?;
     write(&args.output, &bytes)?;
@@ -221,7 +239,11 @@ pub(crate) fn run_shrink(args: &Shrink) -> Result<(), Failure> {
 }
 
 /// The planner's cost of a network, quantised as it would be served.
-pub(crate) struct Planned<'a>(pub(crate) &'a Task);
+pub(crate) struct Planned<'a> {
+    pub(crate) task: &'a Task,
+    /// Zero weights are left out.
+    pub(crate) publish_sparsity: bool,
+}
 
 impl CostModel for Planned<'_> {
     fn cost(
@@ -230,7 +252,13 @@ impl CostModel for Planned<'_> {
         formats: Option<&Formats>,
         samples: &Dataset,
     ) -> Result<Cost, Error> {
-        planned(network, formats, &self.0.graph, samples)
+        planned(
+            network,
+            formats,
+            &self.task.graph,
+            samples,
+            self.publish_sparsity,
+        )
     }
 }
 

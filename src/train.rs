@@ -96,7 +96,8 @@ pub(crate) fn run(args: &Train) -> Result<(), Failure> {
     network.layers.retain(|l| !matches!(l, Layer::Dropout(_)));
     let graph = described(&network, &task.graph, data).map_err(|e| failed(&args.model, e))?;
     write(&args.output, &privet_model::onnx::export(&graph))?;
-    let cost = planned(&network, None, &task.graph, data).map_err(|e| failed(&args.output, e))?;
+    let cost =
+        planned(&network, None, &task.graph, data, false).map_err(|e| failed(&args.output, e))?;
     if args.json {
         println!(
             "{}",

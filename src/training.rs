@@ -160,6 +160,7 @@ pub(crate) fn quantised(
     formats: Option<&Formats>,
     source: &Graph,
     data: &Dataset,
+    publish_sparsity: bool,
 ) -> Result<Model, Error> {
     let rows = data.samples();
     let calibration: Vec<Vec<f32>> = rows
@@ -168,6 +169,7 @@ pub(crate) fn quantised(
         .map(|row| row.to_vec())
         .collect();
     let mut options = formats.map_or_else(QuantOptions::default, privet_passes::fixed::options);
+    options.publish_sparsity = publish_sparsity;
     let graph = described(network, source, data)?;
     // Coordinates in a subspace are no bytes: a preprocessing with a projection is another.
     if let Some(preprocess) = &graph.preprocess
@@ -186,8 +188,9 @@ pub(crate) fn planned(
     formats: Option<&Formats>,
     source: &Graph,
     data: &Dataset,
+    publish_sparsity: bool,
 ) -> Result<Cost, Error> {
-    let model = quantised(network, formats, source, data)?;
+    let model = quantised(network, formats, source, data, publish_sparsity)?;
     let plan = Plan::new(model.graph, PlanOptions::default(), PLAN_MEMORY)
         .map_err(|e| Error::Quantise(e.to_string()))?;
     Ok(Cost {

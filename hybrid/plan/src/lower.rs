@@ -4,6 +4,7 @@ mod cells;
 mod linear;
 mod output;
 mod pool;
+mod rows;
 mod shares;
 mod wire;
 

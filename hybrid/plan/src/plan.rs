@@ -476,7 +476,10 @@ impl LinearStep {
             .collect();
         sizes.sort_unstable();
         sizes.dedup();
-        let mut blocks = vec![self.bias_block()];
+        let mut blocks = Vec::new();
+        if !sizes.is_empty() {
+            blocks.push(self.bias_block());
+        }
         for terms in sizes {
             blocks.push(self.sum_block(terms));
             blocks.push(self.dot_block(terms));

@@ -98,6 +98,9 @@ pub fn check_params(op: &Op, params: Option<&Params>, output: &Tensor) -> Result
     if params.weights.iter().any(|&w| (w << spare) >> spare != w) {
         return Err(OpError::Params("hold a weight beyond the weights' width"));
     }
+    if let Some(map) = op.sparsity() {
+        map.admits(&params.weights)?;
+    }
     if params.bias.iter().any(|&b| !output.ring.contains(b)) {
         return Err(OpError::Params("hold a constant beyond the ring"));
     }

@@ -31,6 +31,7 @@ mod fold;
 mod interval;
 mod narrow;
 mod rewrite;
+mod sparsity;
 
 pub use error::{QuantError, Shortage};
 pub use input::{InputError, range_of_bytes};
@@ -39,5 +40,6 @@ pub use laws::vectors;
 pub use options::{Frac, Narrow, Placement, QuantOptions, Weights};
 pub use oracle::{EvalError, Evaluation, Oracle};
 pub use quantise::quantise;
+pub use sparsity::Sparsity;
 pub use summary::{TensorSummary, observed, summary};
 pub use validate::{GraphError, Limits};

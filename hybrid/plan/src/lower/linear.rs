@@ -1,23 +1,25 @@
 //! Fully connected layers and convolutions: dot products by ±1 digits.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
+use privet_model::quant::Sparsity;
 use privet_model::quant::ir::{Conv, Linear, Node, Tensor, Window};
 use privet_netlists::catalogue::BlockSpec;
 use privet_netlists::generate::{Dot, Sum};
 
+use super::rows::{Cut, Groups, Pattern, patterns};
 use super::{Lowering, element, unsupported};
 use crate::cost::ot::cot_secrets;
 use crate::cost::{Known, StepCost};
 use crate::error::PlanError;
 use crate::options::Party;
-use crate::step::{LinearGroup, LinearStep, Row, StepKind, TapSet, units};
+use crate::step::{LinearStep, StepKind, TapSet, units};
 
 /// Instances that are garbled side by side, at most: a plan cuts work into units of this many.
 pub const LANES: usize = 32;
 
 /// Terms of one DOT or SUM block.
-const CHUNK_TERMS: usize = 16;
+const CHUNK_TERMS: u32 = 16;
 
 impl Lowering<'_> {
     pub(super) fn linear(
@@ -30,26 +32,19 @@ impl Lowering<'_> {
         let taps = (0..linear.inputs)
             .map(|i| element(&node.name, i))
             .collect::<Result<Vec<_>, _>>()?;
-        let rows = (0..linear.outputs)
-            .map(|o| {
-                let o = element(&node.name, o)?;
-                Ok(Row {
-                    tapset: 0,
-                    filter: o,
-                    output: o,
-                })
-            })
-            .collect::<Result<Vec<_>, PlanError>>()?;
-        let group = LinearGroup {
-            terms: linear.inputs,
-            chunks: chunks(linear.inputs),
-            tapsets: vec![TapSet {
-                weights: taps.clone(),
-                elements: taps,
-            }],
-            rows,
+        let taps = TapSet {
+            weights: taps.clone(),
+            elements: taps,
         };
-        self.dot_products(index, node, linear.weight_bits, linear.inputs, vec![group])
+        let map = linear.sparsity.as_ref();
+        let patterns = self.patterns(node, map, 0..linear.outputs, linear.inputs)?;
+        let mut groups = Groups::default();
+        for pattern in &patterns {
+            let taps = pattern.of(&taps);
+            let rows = pattern.filters.iter().map(|o| (*o, *o));
+            groups.add(&node.name, taps, rows)?;
+        }
+        self.dot_products(index, node, linear.weight_bits, linear.inputs, groups)
     }
 
     pub(super) fn conv(&mut self, index: usize, node: &Node, conv: &Conv) -> Result<(), PlanError> {
@@ -57,53 +52,56 @@ impl Lowering<'_> {
         let output = self.tensor(&node.name, node.output)?;
         let geometry = Geometry::new(node, conv, input, output)?;
         let filters = conv.out_channels / conv.groups;
-        let mut groups: BTreeMap<usize, LinearGroup> = BTreeMap::new();
+        let [kh, kw] = conv.window.kernel;
+        let filter_len = (conv.in_channels / conv.groups).saturating_mul(kh.saturating_mul(kw));
+        let positions = geometry.out_height * geometry.out_width;
+        let mut groups = Groups::default();
         for g in 0..conv.groups {
-            for position in 0..geometry.out_height * geometry.out_width {
-                let [kh, kw] = conv.window.kernel;
-                let most = (conv.in_channels / conv.groups).saturating_mul(kh.saturating_mul(kw));
-                self.charge((most.saturating_mul(8) + filters * 12 + 64) as u64)?;
+            let range = g * filters..(g + 1) * filters;
+            let patterns = self.patterns(node, conv.sparsity.as_ref(), range, filter_len)?;
+            for position in 0..positions {
+                let most = filter_len.saturating_mul(8);
+                self.charge((most.saturating_mul(patterns.len()) + filters * 12 + 64) as u64)?;
                 let taps = geometry.taps(&node.name, conv, g, position)?;
-                let terms = taps.elements.len();
-                let group = groups.entry(terms).or_insert_with(|| LinearGroup {
-                    terms,
-                    chunks: chunks(terms),
-                    tapsets: Vec::new(),
-                    rows: Vec::new(),
-                });
-                let tapset = element(&node.name, group.tapsets.len())?;
-                group.tapsets.push(taps);
-                for filter in g * filters..(g + 1) * filters {
-                    let at = filter * geometry.out_height * geometry.out_width + position;
-                    group.rows.push(Row {
-                        tapset,
-                        filter: element(&node.name, filter)?,
-                        output: element(&node.name, at)?,
-                    });
+                for pattern in &patterns {
+                    let rows = pattern.filters.iter();
+                    let rows = rows.map(|filter| (*filter, filter * positions + position));
+                    groups.add(&node.name, pattern.of(&taps), rows)?;
                 }
             }
         }
-        let [kh, kw] = conv.window.kernel;
-        let filter_len = conv.in_channels / conv.groups * kh * kw;
-        self.dot_products(
-            index,
-            node,
-            conv.weight_bits,
-            filter_len,
-            groups.into_values().collect(),
-        )
+        self.dot_products(index, node, conv.weight_bits, filter_len, groups)
     }
 
-    fn dot_products(
+    /// Filters by their live weights, if a map is published.
+    fn patterns(
         &mut self,
-        index: usize,
         node: &Node,
-        weight_bits: u32,
-        filter_len: usize,
-        groups: Vec<LinearGroup>,
-    ) -> Result<(), PlanError> {
-        let (input, tensor) = self.operand(node, 0)?;
-        let input_bits = tensor.ring.bits();
+        map: Option<&Sparsity>,
+        filters: Range<usize>,
+        length: usize,
+    ) -> Result<Vec<Pattern>, PlanError> {
+        let mut cut = Cut { sum: 0, dot: 0 };
+        if let Some(map) = map {
+            // A flag for each weight, and eight bytes for each tap of a row of its own.
+            let flags = filters.len().saturating_mul(length);
+            self.charge(flags.saturating_add(map.live().saturating_mul(8)) as u64)?;
+            let (terms, weights) = (CHUNK_TERMS, self.weights_known());
+            let [input_bits, acc_bits] = self.widths(node)?;
+            let weight_bits = node.op.weight_bits().unwrap_or_default();
+            let sum = sum_block(terms, input_bits, acc_bits);
+            let dot = dot_block(terms, input_bits, weight_bits, acc_bits);
+            cut.sum = self.block(&node.name, &sum, &sum_ports(terms))?.rows();
+            cut.dot = self
+                .block(&node.name, &dot, &dot_ports(terms, weights))?
+                .rows();
+        }
+        Ok(patterns(map, filters, length, cut))
+    }
+
+    /// Bits of an input and of the accumulator.
+    fn widths(&self, node: &Node) -> Result<[u32; 2], PlanError> {
+        let (_, tensor) = self.operand(node, 0)?;
         let acc_bits = self.tensor(&node.name, node.output)?.ring.bits();
         if acc_bits > 63 {
             return Err(unsupported(
@@ -112,6 +110,19 @@ impl Lowering<'_> {
                 "garbled dot products reach 63 bits: use fewer value or fraction bits",
             ));
         }
+        Ok([tensor.ring.bits(), acc_bits])
+    }
+
+    fn dot_products(
+        &mut self,
+        index: usize,
+        node: &Node,
+        weight_bits: u32,
+        filter_len: usize,
+        groups: Groups,
+    ) -> Result<(), PlanError> {
+        let (input, _) = self.operand(node, 0)?;
+        let [input_bits, acc_bits] = self.widths(node)?;
         let out = self.buffer_for(node.output, &node.name)?;
         let step = LinearStep {
             node: index,
@@ -121,7 +132,7 @@ impl Lowering<'_> {
             acc_bits,
             filter_len,
             out,
-            groups,
+            groups: groups.into_groups(),
         };
         let mut cost = StepCost::default();
         for group in &step.groups {
@@ -136,8 +147,10 @@ impl Lowering<'_> {
                 )?;
                 cost.add_block(dot, group.rows.len() as u64);
             }
-            let bias = self.block(&node.name, &step.bias_block(), &[Known::Nobody, weights])?;
-            cost.add_block(bias, group.rows.len() as u64);
+            if group.terms > 0 {
+                let bias = self.block(&node.name, &step.bias_block(), &[Known::Nobody, weights])?;
+                cost.add_block(bias, group.rows.len() as u64);
+            }
         }
         let mut cost = self.with_tables(cost);
         if self.options.garbler == Party::Client {
@@ -157,22 +170,13 @@ impl LinearStep {
     /// The block that sums `terms` inputs into an accumulator of L + 1 bits.
     #[must_use]
     pub const fn sum_block(&self, terms: u32) -> BlockSpec {
-        BlockSpec::Sum(Sum {
-            terms,
-            a_bits: self.input_bits,
-            acc_bits: self.acc_bits + 1,
-        })
+        sum_block(terms, self.input_bits, self.acc_bits)
     }
 
     /// The block that adds `terms` products to an accumulator of L + 1 bits.
     #[must_use]
     pub const fn dot_block(&self, terms: u32) -> BlockSpec {
-        BlockSpec::Dot(Dot {
-            terms,
-            a_bits: self.input_bits,
-            w_bits: self.weight_bits,
-            ring_bits: self.acc_bits,
-        })
+        dot_block(terms, self.input_bits, self.weight_bits, self.acc_bits)
     }
 
     /// The block that brings in a row's constant.
@@ -182,6 +186,23 @@ impl LinearStep {
             bits: self.acc_bits + 1,
         }
     }
+}
+
+const fn sum_block(terms: u32, a_bits: u32, acc_bits: u32) -> BlockSpec {
+    BlockSpec::Sum(Sum {
+        terms,
+        a_bits,
+        acc_bits: acc_bits + 1,
+    })
+}
+
+const fn dot_block(terms: u32, a_bits: u32, w_bits: u32, ring_bits: u32) -> BlockSpec {
+    BlockSpec::Dot(Dot {
+        terms,
+        a_bits,
+        w_bits,
+        ring_bits,
+    })
 }
 
 /// Classes of the ports of a SUM block.
@@ -204,11 +225,11 @@ pub fn dot_ports(terms: u32, weights: Known) -> Vec<Known> {
     clippy::cast_possible_truncation,
     reason = "a chunk has at most CHUNK_TERMS terms"
 )]
-fn chunks(terms: usize) -> Vec<u32> {
-    let full = terms / CHUNK_TERMS;
-    let mut chunks = vec![CHUNK_TERMS as u32; full];
-    if !terms.is_multiple_of(CHUNK_TERMS) {
-        chunks.push((terms % CHUNK_TERMS) as u32);
+pub(super) fn chunks(terms: usize) -> Vec<u32> {
+    let most = CHUNK_TERMS as usize;
+    let mut chunks = vec![CHUNK_TERMS; terms / most];
+    if !terms.is_multiple_of(most) {
+        chunks.push((terms % most) as u32);
     }
     chunks
 }
@@ -304,7 +325,7 @@ mod tests {
         for terms in [0usize, 1, 15, 16, 17, 845] {
             let cut = chunks(terms);
             assert_eq!(cut.iter().map(|c| *c as usize).sum::<usize>(), terms);
-            assert!(cut.iter().all(|c| *c as usize <= CHUNK_TERMS && *c > 0));
+            assert!(cut.iter().all(|c| *c <= CHUNK_TERMS && *c > 0));
         }
     }
 

@@ -29,15 +29,21 @@ struct Link {
     tweak: u64,
 }
 
+/// The blocks of a group's rows: sums, constants, products.
+struct Links {
+    sums: Vec<Link>,
+    /// None where rows have no terms: they are their constants.
+    bias: Option<Link>,
+    dots: Vec<Link>,
+}
+
 /// What a group's units share.
 struct Group<'a> {
     step: &'a LinearStep,
     group: &'a LinearGroup,
     input: &'a [Block],
     params: Option<&'a Params>,
-    sums: Vec<Link>,
-    bias: Link,
-    dots: Vec<Link>,
+    links: Links,
     acc: usize,
     /// The weights enter by OT: their owner evaluates.
     by_ot: bool,
@@ -59,9 +65,7 @@ impl Executor<'_> {
                 group,
                 input: self.labels(step.input)?,
                 params: self.params(step.node)?,
-                sums: links.0,
-                bias: links.1,
-                dots: links.2,
+                links,
                 acc: width + 1,
                 by_ot: self.secret_class() == InputClass::Evaluator,
             };
@@ -104,7 +108,7 @@ impl Executor<'_> {
         step: &LinearStep,
         group: &LinearGroup,
         tweak: &mut u64,
-    ) -> Result<(Vec<Link>, Link, Vec<Link>), RunError> {
+    ) -> Result<Links, RunError> {
         let secret = self.secret_class();
         let (mut sums, mut dots) = (Vec::new(), Vec::new());
         let mut link = |program: Arc<Compiled>, terms: u32, from: usize, instances: usize| {
@@ -124,10 +128,13 @@ impl Executor<'_> {
             sums.push(link(program, *terms, from, group.tapsets.len()));
             from += *terms as usize;
         }
-        let program = self
-            .programs
-            .get(&step.bias_block(), &[InputClass::Mixed, secret])?;
-        let bias = link(program, 0, 0, group.rows.len());
+        let mut bias = None;
+        if group.terms > 0 {
+            let program = self
+                .programs
+                .get(&step.bias_block(), &[InputClass::Mixed, secret])?;
+            bias = Some(link(program, 0, 0, group.rows.len()));
+        }
         let mut from = 0;
         for terms in &group.chunks {
             let mut classes = vec![InputClass::Mixed; *terms as usize];
@@ -137,7 +144,7 @@ impl Executor<'_> {
             dots.push(link(program, *terms, from, group.rows.len()));
             from += *terms as usize;
         }
-        Ok((sums, bias, dots))
+        Ok(Links { sums, bias, dots })
     }
 }
 
@@ -178,7 +185,7 @@ impl Group<'_> {
         acc.fill(worker.seat.constant(false));
         let sets = self.group.tapsets.get(range.clone()).unwrap_or_default();
         let mut inputs = Lines::new();
-        for link in &self.sums {
+        for link in &self.links.sums {
             let words = link.terms * self.step.input_bits as usize * lanes;
             inputs.resize(words + acc.len());
             let (data, rest) = inputs.split_at_mut(words);
@@ -229,10 +236,14 @@ impl Group<'_> {
             .seat
             .secret_words(words.as_ref().map(|w| w.as_slice()), self.acc, constants)?;
         let mut acc = Lines::zeroed(self.acc * lanes);
-        let tweak = self.bias.tweak + range.start as u64 * self.bias.program.tweaks();
+        let Some(bias) = &self.links.bias else {
+            acc.copy_from_slice(constants);
+            return Ok(acc);
+        };
+        let tweak = bias.tweak + range.start as u64 * bias.program.tweaks();
         worker.seat.call(
             worker.channel,
-            &self.bias.program,
+            &bias.program,
             tweak,
             lanes,
             &inputs,
@@ -240,7 +251,7 @@ impl Group<'_> {
         )?;
 
         let w_bits = self.step.weight_bits as usize;
-        for link in &self.dots {
+        for link in &self.links.dots {
             let data = link.terms * self.step.input_bits as usize * lanes;
             let digits = link.terms * w_bits * lanes;
             inputs.resize(data + digits + acc.len());
@@ -366,7 +377,7 @@ impl Group<'_> {
         if let Some(constants) = constants {
             let mut all = Zeroizing::new(Vec::with_capacity(count));
             push_bits(constants, self.acc, &mut all);
-            for link in &self.dots {
+            for link in &self.links.dots {
                 let digits = self.digits(link, rows)?.unwrap_or_default();
                 for term in digits.chunks_exact(rows.len().max(1)) {
                     push_bits(term, bits, &mut all);

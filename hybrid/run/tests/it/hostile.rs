@@ -234,6 +234,7 @@ fn a_graph_that_is_costly_to_plan_is_refused_early() {
         window: window(96, 1, 0, 0),
         weight_bits: 4,
         weight_frac: 2,
+        sparsity: None,
     };
     let params = Some(Params {
         weights: vec![1; 96 * 96],

@@ -145,6 +145,7 @@ pub(crate) fn linear(
         outputs,
         weight_bits: w_bits,
         weight_frac: shift,
+        sparsity: None,
     });
     let p = params(&mut s, inputs * outputs, w_bits, outputs, l);
     let acc = b.op(op, &[TensorId(0)], &[outputs], l, 2 * shift, p);

@@ -107,6 +107,7 @@ fn convolutions_with_padding_strides_groups_and_dilation() {
             window,
             weight_bits: 7,
             weight_frac: 4,
+            sparsity: None,
         };
         let mut b = Build::new(&[2, h, w], 9, 4);
         let p = params(&mut s, 4 * (2 / groups) * k * k, 7, 4, 13);

@@ -1,5 +1,6 @@
 //! Random networks on every backend: whatever a graph may hold, equal to the oracle bit for bit.
 
+use privet_model::quant::Sparsity;
 use privet_model::quant::ir::*;
 
 use super::models::*;
@@ -52,16 +53,20 @@ impl Random {
         let extent = |n: usize| (n + 2 * pad - kernel) / stride + 1;
         let (weight_bits, weight_frac) = (2 + self.below(7) as u32, 1 + self.below(4) as u32);
         let bits = from.bits + weight_frac + self.below(3) as u32;
-        let conv = Conv {
+        let mut conv = Conv {
             in_channels: channels,
             out_channels: out,
             groups,
             window: window(kernel, stride, pad, pad),
             weight_bits,
             weight_frac,
+            sparsity: None,
         };
         let weights = out * (channels / groups) * kernel * kernel;
-        let params = params(&mut self.stream, weights, weight_bits, out, bits);
+        let mut params = params(&mut self.stream, weights, weight_bits, out, bits);
+        if self.below(2) == 0 {
+            conv.sparsity = self.thin_out(params.as_mut(), weights / out);
+        }
         let like = Value {
             id: from.id,
             shape: [out, extent(h), extent(w)],
@@ -69,6 +74,18 @@ impl Random {
             frac: from.frac + weight_frac,
         };
         self.push(Op::Conv(conv), &[from], like, params);
+    }
+
+    /// Sets weights to zero, in some filters all of them, and publishes where, but for some.
+    fn thin_out(&mut self, params: Option<&mut Params>, filter: usize) -> Option<Sparsity> {
+        let weights = &mut params?.weights;
+        for filter in weights.chunks_exact_mut(filter) {
+            let kept = self.below(4);
+            filter
+                .iter_mut()
+                .for_each(|w| *w *= i32::from(self.below(4) < kept));
+        }
+        Sparsity::from_live(weights.iter().map(|w| *w != 0 || self.below(9) == 0))
     }
 
     fn pool(&mut self, from: &Value, average: bool) {
@@ -154,14 +171,17 @@ impl Random {
         let flat = self
             .build
             .op(Op::Reshape, &[last.id], &[n], last.bits, last.frac, None);
-        let linear = Op::Linear(Linear {
+        let mut linear = Linear {
             inputs: n,
             outputs: 4,
             weight_bits: 5,
             weight_frac: 3,
-        });
+            sparsity: None,
+        };
         let bits = last.bits + 4;
-        let p = params(&mut self.stream, 4 * n, 5, 4, bits);
+        let mut p = params(&mut self.stream, 4 * n, 5, 4, bits);
+        linear.sparsity = self.thin_out(p.as_mut(), n);
+        let linear = Op::Linear(linear);
         let z = self.build.op(linear, &[flat], &[4], bits, last.frac + 3, p);
         let trunc = Op::Trunc { shift: 3 };
         self.build.op(trunc, &[z], &[4], bits - 2, last.frac, None);

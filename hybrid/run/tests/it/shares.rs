@@ -36,6 +36,7 @@ fn fully(
         outputs: out,
         weight_bits: 6,
         weight_frac: 3,
+        sparsity: None,
     });
     let p = params(s, n * out, 6, out, bits);
     b.op(linear, &[from], &[out], bits, 6, p)

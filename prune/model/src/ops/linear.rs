@@ -26,6 +26,9 @@ pub(crate) fn check_linear(
     rule::shape("operand", &[op.inputs], &input.shape)?;
     rule::shape("result", &[op.outputs], &output.shape)?;
     check_scales(input, op.weight_bits, op.weight_frac, output)?;
+    if let Some(map) = &op.sparsity {
+        map.check(rule::product(&[op.inputs, op.outputs])?)?;
+    }
     rule::work(&[op.inputs, op.outputs])
 }
 
@@ -48,7 +51,10 @@ pub(crate) fn check_conv(op: &Conv, inputs: &[&Tensor], output: &Tensor) -> Resu
     let expected = [op.out_channels, oh, ow];
     rule::shape("result", &expected, &output.shape)?;
     check_scales(input, op.weight_bits, op.weight_frac, output)?;
-    conv_weights(op)?;
+    let weights = conv_weights(op)?;
+    if let Some(map) = &op.sparsity {
+        map.check(weights)?;
+    }
     let [kh, kw] = op.window.kernel;
     rule::work(&[op.out_channels, op.in_channels / op.groups, kh, kw, oh, ow])
 }

@@ -55,6 +55,9 @@ pub enum OpError {
     /// Something is wrong with the secret integers.
     #[error("parameters {0}")]
     Params(&'static str),
+    /// A sparsity map in a form that maps do not have.
+    #[error("its sparsity map {0}")]
+    Sparsity(&'static str),
     /// A tabulated function that is not in the catalogue, or not this one.
     #[error("table {netlist}: {what}")]
     Table {

@@ -286,7 +286,7 @@ impl Graph {
     #[must_use]
     pub fn public_hash(&self) -> [u8; HASH] {
         let mut hash = Sha256::new();
-        hash.update(b"privet graph 1\n");
+        hash.update(b"privet graph 2\n");
         // Encoding into a growing buffer cannot fail for these types.
         hash.update(postcard::to_allocvec(self).unwrap_or_default());
         hash.finalize().into()

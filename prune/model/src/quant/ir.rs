@@ -6,6 +6,7 @@
 use privet_ring::Ring;
 use serde::{Deserialize, Serialize};
 
+use super::sparsity::Sparsity;
 use crate::preprocess::Preprocess;
 
 /// Index of a tensor in [`Graph::tensors`].
@@ -140,6 +141,16 @@ impl Op {
             None
         }
     }
+
+    /// Which weights may differ from zero, where that is published.
+    #[must_use]
+    pub const fn sparsity(&self) -> Option<&Sparsity> {
+        if let Self::Linear(Linear { sparsity, .. }) | Self::Conv(Conv { sparsity, .. }) = self {
+            sparsity.as_ref()
+        } else {
+            None
+        }
+    }
 }
 
 /// A fully connected layer.
@@ -153,6 +164,8 @@ pub struct Linear {
     pub weight_bits: u32,
     /// Fraction bits of the weights.
     pub weight_frac: u32,
+    /// Which weights may differ from zero, where that is published.
+    pub sparsity: Option<Sparsity>,
 }
 
 /// A two-dimensional convolution.
@@ -170,6 +183,8 @@ pub struct Conv {
     pub weight_bits: u32,
     /// Fraction bits of the weights.
     pub weight_frac: u32,
+    /// Which weights may differ from zero, where that is published.
+    pub sparsity: Option<Sparsity>,
 }
 
 /// Geometry of a sliding window, `[height, width]` each.

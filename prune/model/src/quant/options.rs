@@ -23,6 +23,8 @@ pub struct QuantOptions {
     /// Bounds that hold for every real input, if the caller states some; an input outside is
     /// refused when it is quantised, so ranges derived from them are proven.
     pub input_range: Option<[f32; 2]>,
+    /// Publish which weights are zero once quantised: both parties then leave them out, and the client learns where they are.
+    pub publish_sparsity: bool,
 }
 
 impl Default for QuantOptions {
@@ -37,6 +39,7 @@ impl Default for QuantOptions {
             placement: Placement::Early,
             narrow: Narrow::Proven,
             input_range: None,
+            publish_sparsity: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use privet_model::preprocess::Projection;
 use privet_model::quant::ir::{Graph, Model, Op};
-use privet_model::quant::{Limits, file, summary};
+use privet_model::quant::{Limits, Sparsity, file, summary};
 use sha2::{Digest, Sha256};
 
 use crate::nets::{projected_model, small_model};
@@ -127,6 +127,13 @@ fn absurd_sizes_are_refused_before_they_are_allocated() {
     refuse("value width", &|g| g.value_bits = 0);
     refuse("preprocessing", &|g| g.preprocess.divide = 0.0);
     refuse("fraction bits", &|g| g.tensors[0].frac_bits = u32::MAX);
+    refuse("map of another layer", &|g| {
+        for node in &mut g.nodes {
+            if let Op::Linear(op) = &mut node.op {
+                op.sparsity = Sparsity::of(&[0, 1]);
+            }
+        }
+    });
     let conv = |g: &mut Graph, change: &dyn Fn(&mut privet_model::quant::ir::Conv)| {
         for node in &mut g.nodes {
             if let Op::Conv(op) = &mut node.op {
@@ -272,4 +279,26 @@ fn the_summary_covers_every_tensor() {
         rows.iter()
             .all(|r| r.range_bits + r.headroom == r.ring_bits)
     );
+}
+
+#[test]
+fn a_sparsity_map_is_public_and_holds_for_the_weights() {
+    let mut model = small_model();
+    let hash = model.graph.public_hash();
+    let pairs = model.graph.nodes.iter_mut().zip(&mut model.params);
+    for (node, params) in pairs {
+        if let (Op::Linear(op), Some(params)) = (&mut node.op, params) {
+            params.weights.iter_mut().step_by(3).for_each(|w| *w = 0);
+            op.sparsity = Sparsity::of(&params.weights);
+            assert!(op.sparsity.is_some());
+        }
+    }
+    assert_ne!(model.graph.public_hash(), hash);
+    let bytes = file::encode(&model).unwrap();
+    assert_eq!(file::decode(&bytes).unwrap(), model);
+    for params in model.params.iter_mut().flatten() {
+        params.weights.fill(1);
+    }
+    let error = file::encode(&model).unwrap_err().to_string();
+    assert!(error.contains("sparsity map"), "{error}");
 }

@@ -10,6 +10,7 @@ use crate::quant::input::quantise_value;
 use crate::quant::interval::bits_of;
 use crate::quant::ir::{Conv, Linear, Op, Params, TensorId, Window};
 use crate::quant::options::Weights;
+use crate::quant::sparsity::Sparsity;
 use privet_ring::Ring;
 
 /// Fraction bits of the node's weights; 0 for other nodes.
@@ -89,12 +90,13 @@ impl Build<'_> {
             ring,
             frac: maker.bias_frac,
         };
-        let (op, weighted) = if let FoldedOp::Linear(weighted) = &node.op {
+        let (mut op, weighted) = if let FoldedOp::Linear(weighted) = &node.op {
             let op = Op::Linear(Linear {
                 inputs: weighted.taps,
                 outputs: weighted.outputs(),
                 weight_bits: bits,
                 weight_frac,
+                sparsity: None,
             });
             (op, weighted)
         } else if let FoldedOp::Conv {
@@ -110,6 +112,7 @@ impl Build<'_> {
                 window: window.clone(),
                 weight_bits: bits,
                 weight_frac,
+                sparsity: None,
             });
             (op, weighted)
         } else if let FoldedOp::Scale(affine) = &node.op {
@@ -120,6 +123,11 @@ impl Build<'_> {
             });
         };
         let params = maker.params(weighted)?;
+        if self.spec.options.publish_sparsity
+            && let Op::Linear(Linear { sparsity, .. }) | Op::Conv(Conv { sparsity, .. }) = &mut op
+        {
+            *sparsity = Sparsity::of(&params.weights);
+        }
         Ok(self.push(node.name, op, Some(params), &[input], made))
     }
 
@@ -161,6 +169,7 @@ impl Build<'_> {
             window: Window::new([1, 1]),
             weight_bits,
             weight_frac: maker.weight_frac,
+            sparsity: None,
         });
         let layer = maker.node.name;
         let viewed = self.reshape(layer, input, &image);

@@ -121,6 +121,7 @@ pub(super) fn linear(inputs: usize, outputs: usize, weight_bits: u32) -> Op {
         outputs,
         weight_bits,
         weight_frac: 4,
+        sparsity: None,
     })
 }
 
@@ -133,6 +134,7 @@ pub(super) fn conv(in_channels: usize, out_channels: usize, groups: usize, windo
         window,
         weight_bits: 6,
         weight_frac: 4,
+        sparsity: None,
     })
 }
 
