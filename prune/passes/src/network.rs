@@ -8,6 +8,7 @@ mod conv;
 mod graph;
 mod pass;
 mod pool;
+mod text;
 
 use ndarray::{Array1, Array2, ArrayRef2};
 use privet_model::graph::Window;
