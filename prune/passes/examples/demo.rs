@@ -75,16 +75,25 @@ fn trained() -> Result<Network, Box<dyn Error>> {
         weight_decay: 0.02,
         ..Options::default()
     };
-    train(&mut network, &data, Some(&validation), &options, &mut |e| {
-        let accuracy = e.validation_accuracy.unwrap_or(0.0);
-        println!(
-            "epoch {:2}: loss {:.4}, validation {:.2} %",
-            e.epoch,
-            e.loss,
-            100.0 * accuracy
-        );
-        Control::Continue
-    })?;
+    train(
+        &mut network,
+        &data,
+        Some(&validation),
+        &options,
+        &mut |tick| {
+            let Some(e) = tick.finished else {
+                return Control::Continue;
+            };
+            let accuracy = e.validation_accuracy.unwrap_or(0.0);
+            println!(
+                "epoch {:2}: loss {:.4}, validation {:.2} %",
+                e.epoch,
+                e.loss,
+                100.0 * accuracy
+            );
+            Control::Continue
+        },
+    )?;
     let test = digits::dataset(TEST, 4_000)?;
     println!("{} multiplications", network.macs()?);
     println!(

@@ -1,8 +1,9 @@
 //! Labelled samples, split and batched.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use privet_model::preprocess::{Preprocess, Projection};
 use privet_model::readers::{self, Samples};
 use rayon::prelude::*;
@@ -166,6 +167,13 @@ impl Dataset {
         self.select(&(0..n.min(self.len())).collect::<Vec<_>>())
     }
 
+    /// At most `n` samples, evenly spread: neighbours are often of one class.
+    #[must_use]
+    pub fn spread(&self, n: usize) -> Self {
+        let step = self.len().div_ceil(n.max(1)).max(1);
+        self.select(&(0..self.len()).step_by(step).collect::<Vec<_>>())
+    }
+
     /// The coordinates of the samples in a subspace, exactly as a client computes them.
     ///
     /// # Errors
@@ -207,6 +215,32 @@ impl Dataset {
         Self::new(samples, self.labels.clone(), self.classes)
     }
 
+    /// These samples and, behind each, `copies` of it that begin elsewhere: rotated by a random number of periods
+    /// of `period` values. For recordings cut out of something that goes on, where the cut says nothing.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for a period that does not divide the sample.
+    pub fn rotated(&self, copies: usize, period: usize, seed: u64) -> Result<Self, Error> {
+        let features = self.features();
+        let fits = period > 0 && features.is_multiple_of(period);
+        let allowed = format!("a divisor of the {features} values of a sample");
+        check_option("period", period as f64, fits, &allowed)?;
+        let mut rng = Rng::new(seed, 0x524f_5441);
+        let mut samples = Array2::zeros((0, features));
+        let mut labels = Vec::with_capacity(self.len() * (copies + 1));
+        for (row, label) in self.samples.outer_iter().zip(&self.labels) {
+            let mut row = row.to_vec();
+            for copy in 0..=copies {
+                if copy > 0 {
+                    row.rotate_left(period * rng.below(features / period));
+                }
+                samples.push_row(ArrayView1::from(&row))?;
+                labels.push(*label);
+            }
+        }
+        Self::new(samples, labels, self.classes)
+    }
+
     /// Holds back the last `count` samples. Where neighbours belong together (one speaker's letters), a random
     /// split would show the network the voices that it is to be judged on.
     ///
@@ -241,14 +275,12 @@ impl Dataset {
             "between 0 and 1",
         )?;
         let mut rng = Rng::new(seed, 0x5350_4c49);
-        let mut by_class = vec![Vec::new(); self.classes];
+        let mut by_class: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (row, label) in self.labels.iter().enumerate() {
-            if let Some(rows) = by_class.get_mut(*label) {
-                rows.push(row);
-            }
+            by_class.entry(*label).or_default().push(row);
         }
         let (mut train, mut validation) = (Vec::new(), Vec::new());
-        for rows in &mut by_class {
+        for rows in by_class.values_mut() {
             rng.shuffle(rows);
             let held = rounded(fraction * rows.len() as f32).min(rows.len());
             let (a, b) = rows.split_at(held);
@@ -320,6 +352,17 @@ mod tests {
         assert_eq!((tail.train.len(), tail.validation.len()), (83, 7));
         assert_eq!(tail.validation.samples().row(0)[0], 83.0);
         assert!(data.split_tail(0).is_err() && data.split_tail(90).is_err());
+        let rotated = data.take(2).rotated(3, 1, 7).unwrap();
+        assert_eq!(rotated.labels(), [0, 0, 0, 0, 1, 1, 1, 1]);
+        let first: Vec<f32> = rotated.samples().column(0).to_vec();
+        assert!(first[4] == 1.0 && first[5..].iter().all(|v| [1.0, 0.5].contains(v)));
+        assert!(data.rotated(1, 0, 7).is_err() && data.rotated(1, 3, 7).is_err());
+        let spread = data.spread(40);
+        assert_eq!(spread.samples().column(0).to_vec()[..3], [0.0, 3.0, 6.0]);
+        assert_eq!(
+            (spread.len(), data.spread(0).len(), data.spread(90).len()),
+            (30, 1, 90)
+        );
         let again = data.split(0.2, 5).unwrap();
         assert_eq!(again.validation.samples(), split.validation.samples());
         assert_ne!(

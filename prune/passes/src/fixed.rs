@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::network::Network;
 use crate::train::qat::Formats;
 
-/// Samples that ranges are calibrated on.
+/// Most samples that ranges are calibrated on.
 const CALIBRATION: usize = 1_000;
 
 /// What the quantiser is to be asked for, so that it rounds as training under these formats did.
@@ -24,30 +24,32 @@ pub fn options(formats: &Formats) -> QuantOptions {
     }
 }
 
-/// The quantised network; ranges are calibrated on the first samples, and where these are embedded, the model
-/// carries the projection.
+/// The quantised network; ranges are calibrated on samples from all over the data, and where these are embedded,
+/// the model carries the projection.
 ///
 /// # Errors
 /// [`Error::Quantise`] if values overflow, those of the conversion to a graph.
 pub fn quantised(
     network: &Network,
     options: &QuantOptions,
-    calibration: &Dataset,
+    data: &Dataset,
 ) -> Result<Model, Error> {
-    let samples: Vec<Vec<f32>> = calibration
-        .samples()
-        .outer_iter()
-        .take(CALIBRATION)
-        .map(|row| row.to_vec())
-        .collect();
     let mut graph = network.to_graph()?;
-    if let Some(projection) = calibration.projection() {
+    if let Some(projection) = data.projection() {
         graph.preprocess = Some(Preprocess {
             projection: Some(projection.clone()),
             ..Preprocess::default()
         });
     }
-    quantise(&graph, options, &samples).map_err(|e| Error::Quantise(e.to_string()))
+    quantise(&graph, options, &calibration(data)).map_err(|e| Error::Quantise(e.to_string()))
+}
+
+/// The samples that ranges are calibrated on.
+#[must_use]
+pub fn calibration(data: &Dataset) -> Vec<Vec<f32>> {
+    let chosen = data.spread(CALIBRATION);
+    let rows = chosen.samples();
+    rows.outer_iter().map(|row| row.to_vec()).collect()
 }
 
 /// Share of samples whose label the quantised network finds, by exact evaluation. A sample outside the

@@ -6,6 +6,8 @@ mod mask;
 mod saliency;
 mod units;
 
+use std::path::{Path, PathBuf};
+
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +16,8 @@ use crate::data::Split;
 use crate::error::{Error, check_option};
 use crate::network::{Mode, Network};
 use crate::report::{CostModel, Event, Listener, Measure, PassReport};
-use crate::train::{Control, Options as TrainOptions, train};
+use crate::train::checkpoint::{self, Key};
+use crate::train::{Control, Options as TrainOptions, Tick, train, train_resumable};
 
 /// What is dropped at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,52 +149,79 @@ pub fn prune(
     model: &dyn CostModel,
     progress: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<PassReport, Error> {
+    run(network, split, options, model, None, progress)
+}
+
+/// As [`prune`]; finished steps are written to `path`, the training behind the current one beside it
+/// (`.training`), and a pass that was stopped goes on from there. The result is the same as of one that never was.
+///
+/// # Errors
+/// As [`prune`]; [`Error::Checkpoint`] if a file is damaged or belongs to another pass.
+pub fn prune_resumable(
+    network: &mut Network,
+    split: &Split,
+    options: &Options,
+    model: &dyn CostModel,
+    path: &Path,
+    progress: &mut dyn FnMut(&Event) -> Control,
+) -> Result<PassReport, Error> {
+    run(network, split, options, model, Some(path), progress)
+}
+
+/// A pass between two steps.
+#[derive(Serialize, Deserialize)]
+struct State {
+    current: Network,
+    /// Share that is gone.
+    dropped: f64,
+    /// The last network within the budget, and its share.
+    best: Option<(Network, f64)>,
+    /// Steps done.
+    steps: usize,
+    /// The budget is used up.
+    ended: bool,
+}
+
+fn run(
+    network: &mut Network,
+    split: &Split,
+    options: &Options,
+    model: &dyn CostModel,
+    path: Option<&Path>,
+    progress: &mut dyn FnMut(&Event) -> Control,
+) -> Result<PassReport, Error> {
     options.check()?;
     let formats = options.retrain.formats.as_ref();
     let mut listener = Listener::new(progress);
     let before = Measure::of(network, &split.validation, formats, model)?;
-    let mut best: Option<(Network, f64)> = None;
-    let mut current = network.clone();
-    let mut dropped = 0.0;
-    for step in 1..=options.steps {
-        let share = options.share(step);
-        let at = |s: usize| s as f64 / options.steps as f64;
-        let stage = format!("{:.1} % dropped", 100.0 * share);
-        listener.stage(stage, at(step - 1), at(step))?;
-        match options.granularity {
-            Granularity::Weights => {
-                let guide = Guide::new(&current, split, options)?;
-                mask::drop(&mut current, share, &guide, &options.keep);
-            }
-            Granularity::Units => {
-                // The share of what the last step left.
-                let part = (share - dropped) / (1.0 - dropped);
-                let guide = Guide::new(&current, split, options)?;
-                units::drop(&mut current, part, &guide, &options.keep);
-                compact(&mut current)?;
-            }
-        }
-        dropped = share;
-        let retrain = TrainOptions {
-            seed: options.retrain.seed + step as u64,
-            ..options.retrain.clone()
-        };
-        let validation = Some(&split.validation);
-        train(&mut current, &split.train, validation, &retrain, &mut |e| {
-            listener.epoch(e, retrain.epochs)
-        })?;
-        listener.check()?;
-        let accuracy = Measure::of(&current, &split.validation, formats, model)?.accuracy;
-        if options
-            .max_drop
-            .is_some_and(|d| accuracy < before.accuracy - d)
-        {
-            break;
-        }
-        best = Some((current.clone(), share));
+    let mut state = State {
+        current: network.clone(),
+        dropped: 0.0,
+        best: None,
+        steps: 0,
+        ended: false,
+    };
+    let place = path
+        .map(|path| {
+            let parts = [Some(&split.train), Some(&split.validation)];
+            Key::new(&(&*network, options), &parts).map(|key| (path, key))
+        })
+        .transpose()?;
+    if let Some((path, key)) = place
+        && let Some(saved) = checkpoint::load(path, key)?
+    {
+        state = saved;
     }
-    let reached = best.as_ref().map_or(0.0, |(_, share)| *share);
-    if let Some((found, _)) = best {
+    while state.steps < options.steps && !state.ended {
+        state.step(split, options, before.accuracy, path, &mut listener)?;
+        if let Some((path, key)) = place {
+            checkpoint::save(path, key, &state)?;
+            // The step stands in the checkpoint; a leftover harms nobody.
+            drop(std::fs::remove_file(beside(path)));
+        }
+    }
+    let reached = state.best.as_ref().map_or(0.0, |(_, share)| *share);
+    if let Some((found, _)) = state.best {
         *network = found;
     }
     let what = match options.granularity {
@@ -203,4 +233,77 @@ pub fn prune(
         before,
         after: Measure::of(network, &split.validation, formats, model)?,
     })
+}
+
+/// Where the training behind a step is kept.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".training");
+    PathBuf::from(name)
+}
+
+impl State {
+    /// The next step: drops, trains on, judges.
+    fn step(
+        &mut self,
+        split: &Split,
+        options: &Options,
+        accuracy_before: f64,
+        path: Option<&Path>,
+        listener: &mut Listener<'_>,
+    ) -> Result<(), Error> {
+        let step = self.steps + 1;
+        let share = options.share(step);
+        let at = |s: usize| s as f64 / options.steps as f64;
+        let stage = format!("{:.1} % dropped", 100.0 * share);
+        listener.stage(stage, at(step - 1), at(step))?;
+        let mut current = self.current.clone();
+        let guide = Guide::new(&current, split, options)?;
+        match options.granularity {
+            Granularity::Weights => mask::drop(&mut current, share, &guide, &options.keep),
+            Granularity::Units => {
+                // The share of what the last step left.
+                let part = (share - self.dropped) / (1.0 - self.dropped);
+                units::drop(&mut current, part, &guide, &options.keep);
+                compact(&mut current)?;
+            }
+        }
+        let retrain = TrainOptions {
+            seed: options.retrain.seed + step as u64,
+            ..options.retrain.clone()
+        };
+        let validation = Some(&split.validation);
+        let mut tell = |tick: &Tick| listener.epoch(tick, retrain.epochs);
+        match path {
+            Some(path) => {
+                let path = beside(path);
+                train_resumable(
+                    &mut current,
+                    &split.train,
+                    validation,
+                    &retrain,
+                    &path,
+                    &mut tell,
+                )?;
+            }
+            None => {
+                train(&mut current, &split.train, validation, &retrain, &mut tell)?;
+            }
+        }
+        listener.check()?;
+        let formats = options.retrain.formats.as_ref();
+        let accuracy = Measure::accuracy(&current, &split.validation, formats)?;
+        self.steps = step;
+        self.dropped = share;
+        if options
+            .max_drop
+            .is_some_and(|d| accuracy < accuracy_before - d)
+        {
+            self.ended = true;
+        } else {
+            self.best = Some((current.clone(), share));
+        }
+        self.current = current;
+        Ok(())
+    }
 }

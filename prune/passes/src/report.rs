@@ -6,7 +6,7 @@ use crate::data::Dataset;
 use crate::error::Error;
 use crate::network::{Layer, Mode, Network};
 use crate::train::qat::Formats;
-use crate::train::{Control, Epoch};
+use crate::train::{Control, Epoch, Tick};
 
 /// What one private inference costs, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,20 +126,28 @@ impl Measure {
         formats: Option<&Formats>,
         model: &dyn CostModel,
     ) -> Result<Self, Error> {
-        let accuracy = match formats {
-            None => network.accuracy(validation)?,
-            Some(f) => {
-                let mode = Mode {
-                    formats: Some(&f.values),
-                    ..Mode::default()
-                };
-                f.round_weights(network).accuracy_in(validation, &mode)?
-            }
-        };
         Ok(Self {
-            accuracy,
+            accuracy: Self::accuracy(network, validation, formats)?,
             cost: model.cost(network, formats, validation)?,
         })
+    }
+
+    /// The accuracy alone.
+    pub(crate) fn accuracy(
+        network: &Network,
+        validation: &Dataset,
+        formats: Option<&Formats>,
+    ) -> Result<f64, Error> {
+        let Some(formats) = formats else {
+            return network.accuracy(validation);
+        };
+        let mode = Mode {
+            formats: Some(&formats.values),
+            ..Mode::default()
+        };
+        formats
+            .round_weights(network)
+            .accuracy_in(validation, &mode)
     }
 }
 
@@ -192,9 +200,9 @@ impl<'a> Listener<'a> {
         self.check()
     }
 
-    /// An epoch of `of` ended.
-    pub(crate) fn epoch(&mut self, epoch: &Epoch, of: usize) -> Control {
-        self.send(epoch.epoch as f64 / of.max(1) as f64, Some(*epoch))
+    /// A training of so many epochs went on.
+    pub(crate) fn epoch(&mut self, tick: &Tick, of: usize) -> Control {
+        self.send(tick.done() / of.max(1) as f64, tick.finished)
     }
 
     /// Passes on an event of a pass that takes this one from one share to another.

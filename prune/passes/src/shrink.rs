@@ -6,6 +6,7 @@
 //! an interrupted search goes on where it was.
 
 mod memo;
+mod teach;
 mod way;
 
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use privet_model::preprocess::Projection;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Split};
+use crate::data::Split;
 use crate::error::{Error, check_option};
 use crate::network::Network;
 use crate::project::{
@@ -21,9 +22,10 @@ use crate::project::{
 };
 use crate::report::{Cost, CostModel, Event, Listener, Measure, PassReport};
 use crate::train::qat::Formats;
-use crate::train::{Control, Options as TrainOptions, Teacher, train};
+use crate::train::{Control, Options as TrainOptions};
 
 use memo::Memo;
+pub use teach::{Teaching, refit};
 use way::{Candidate, Way};
 
 /// A subspace that makes the network so many times cheaper leaves the way without it no chance.
@@ -41,6 +43,8 @@ pub struct Options {
     pub projection: Option<Method>,
     /// Most dimensions of that subspace; otherwise half of the features.
     pub max_rank: Option<usize>,
+    /// Exactly so many dimensions instead of the fewest that keep the accuracy.
+    pub rank: Option<usize>,
     /// Whether whole neurons and channels may go.
     pub units: bool,
     /// Whether single weights may go.
@@ -51,8 +55,8 @@ pub struct Options {
     pub weight_bits: Vec<u32>,
     /// Training behind each step.
     pub retrain: TrainOptions,
-    /// Weight and temperature with which smaller networks also learn from the one they came from.
-    pub teacher: Option<[f32; 2]>,
+    /// How smaller networks also learn from the one they came from.
+    pub teaching: Option<Teaching>,
     /// So many times fewer bytes are enough: accuracy is then kept rather than traded.
     pub enough: Option<f64>,
     /// Where finished steps are kept.
@@ -65,6 +69,7 @@ impl Default for Options {
             max_drop: 0.002,
             projection: Some(Method::Random { powers: 1, seed: 1 }),
             max_rank: None,
+            rank: None,
             units: true,
             weights: true,
             value_bits: vec![16, 14, 12, 10],
@@ -74,7 +79,7 @@ impl Default for Options {
                 batch: 128,
                 ..TrainOptions::default()
             },
-            teacher: Some([0.7, 2.0]),
+            teaching: Some(Teaching::default()),
             enough: None,
             folder: None,
         }
@@ -91,7 +96,7 @@ impl Options {
             let count = widths.len();
             check_option(name, count as f64, count > 0, "a list of at least 1 width")?;
         }
-        Ok(())
+        self.teaching.map_or(Ok(()), Teaching::check)
     }
 }
 
@@ -163,7 +168,7 @@ pub fn shrink(
             options,
             model,
             memo: &memo,
-            retrain: retrain(options, &projected.network),
+            retrain: teach::retrain(options, &projected.network, &embedded, &memo, &mut listener)?,
             floor: before.accuracy,
             goal,
             from: 0.1,
@@ -190,7 +195,7 @@ pub fn shrink(
         options,
         model,
         memo: &memo,
-        retrain: retrain(options, network),
+        retrain: teach::retrain(options, network, split, &memo, &mut listener)?,
         floor: before.accuracy,
         goal,
         from: 1.0 - 0.9 * share,
@@ -213,54 +218,6 @@ fn best(found: Vec<Shrunk>, options: &Options) -> Result<Shrunk, Error> {
             allowed: "larger, or the widths wider: none of these networks keeps the accuracy"
                 .to_owned(),
         })
-}
-
-/// Trains the network found on all training data, the validation part included: its form, its widths and the
-/// number of epochs were decided before, so nothing is left to be judged. The measures stay those from before.
-/// With a `teacher` (weight and temperature), the float network that the steps began with is trained on all
-/// data first, and the small one learns from it as well.
-///
-/// # Errors
-/// Those of training, [`Error::Stopped`] on request.
-pub fn refit(
-    found: &mut Shrunk,
-    data: &Dataset,
-    retrain: &TrainOptions,
-    teacher: Option<[f32; 2]>,
-    progress: &mut dyn FnMut(&Event) -> Control,
-) -> Result<(), Error> {
-    let mut listener = Listener::new(progress);
-    let embedded = found
-        .projection
-        .as_ref()
-        .map(|p| data.embedded(p))
-        .transpose()?;
-    let data = embedded.as_ref().unwrap_or(data);
-    let mut large = found.start.clone();
-    if teacher.is_some() {
-        listener.stage("training the teacher on all data".to_owned(), 0.0, 0.5)?;
-        train(&mut large, data, None, retrain, &mut |e| {
-            listener.epoch(e, retrain.epochs)
-        })?;
-        listener.check()?;
-    }
-    let options = TrainOptions {
-        formats: Some(found.formats.clone()),
-        teacher: teacher.map(|[weight, temperature]| Teacher {
-            network: large,
-            weight,
-            temperature,
-        }),
-        ..retrain.clone()
-    };
-    listener.stage("training on all data".to_owned(), 0.5, 1.0)?;
-    let mut network = found.network.clone();
-    train(&mut network, data, None, &options, &mut |e| {
-        listener.epoch(e, options.epochs)
-    })?;
-    listener.check()?;
-    found.network = found.formats.round_weights(&network);
-    Ok(())
 }
 
 fn shrunk(
@@ -287,19 +244,6 @@ fn shrunk(
         before,
         after: measure,
         steps,
-    }
-}
-
-/// Training that also learns from the network the way began with.
-fn retrain(options: &Options, start: &Network) -> TrainOptions {
-    let teacher = options.teacher.map(|[weight, temperature]| Teacher {
-        network: start.clone(),
-        weight,
-        temperature,
-    });
-    TrainOptions {
-        teacher,
-        ..options.retrain.clone()
     }
 }
 
@@ -330,12 +274,15 @@ fn projection(
     let Some(method) = options.projection else {
         return Ok(None);
     };
-    let size = Size::Search {
-        max_drop: AFTER_PROJECTION * options.max_drop,
-        max_rank: options
-            .max_rank
-            .unwrap_or(split.train.features().div_ceil(2))
-            .min(most_dimensions(split.train.features())),
+    let size = match options.rank {
+        Some(rank) => Size::Rank(rank),
+        None => Size::Search {
+            max_drop: AFTER_PROJECTION * options.max_drop,
+            max_rank: options
+                .max_rank
+                .unwrap_or(split.train.features().div_ceil(2))
+                .min(most_dimensions(split.train.features())),
+        },
     };
     let wanted = ProjectOptions {
         method,

@@ -44,7 +44,7 @@ pub struct Options {
     pub seed: u64,
     /// Fixed-point formats to train under.
     pub formats: Option<qat::Formats>,
-    /// A network to learn from as well.
+    /// Networks to learn from as well.
     pub teacher: Option<Teacher>,
     /// Deviation of the normal noise that is added to every input value in training.
     pub noise: f32,
@@ -52,14 +52,15 @@ pub struct Options {
     pub average: Option<f32>,
 }
 
-/// A larger network whose answers, softened, are a second target [Hinton et al. 2015].
+/// Larger networks whose answers, softened, are a second target [Hinton et al. 2015]: the mean of several
+/// is a better one than any of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Teacher {
-    /// Takes the same samples and has as many outputs.
-    pub network: Network,
-    /// Share of its answers in the loss, the labels have the rest.
+    /// Each takes the same samples and has as many outputs; at least one.
+    pub networks: Vec<Network>,
+    /// Share of their answers in the loss, the labels have the rest.
     pub weight: f32,
-    /// Both networks' logits are divided by it.
+    /// All networks' logits are divided by it.
     pub temperature: f32,
 }
 
@@ -75,10 +76,15 @@ impl Teacher {
         let t = self.temperature;
         check_option("temperature", f64::from(t), t > 0.0, "above 0")?;
         let form = |n: &Network| Ok::<_, Error>((n.input.iter().product::<usize>(), n.outputs()?));
-        if form(&self.network)? != form(student)? {
-            return Err(Error::Data(
-                "the teacher has other inputs or outputs".to_owned(),
-            ));
+        let count = self.networks.len();
+        check_option("teachers", count as f64, count > 0, "1 or more")?;
+        let own = form(student)?;
+        for teacher in &self.networks {
+            if form(teacher)? != own {
+                return Err(Error::Data(
+                    "the teacher has other inputs or outputs".to_owned(),
+                ));
+            }
         }
         Ok(())
     }
@@ -138,6 +144,27 @@ pub struct Epoch {
     pub validation_accuracy: Option<f64>,
 }
 
+/// How far training is; told behind every batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tick {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// Batches of it that are done.
+    pub batch: usize,
+    /// Batches of an epoch.
+    pub batches: usize,
+    /// What the epoch brought, behind its last batch.
+    pub finished: Option<Epoch>,
+}
+
+impl Tick {
+    /// Epochs done, with the current one's share.
+    #[must_use]
+    pub fn done(&self) -> f64 {
+        (self.epoch - 1) as f64 + self.batch as f64 / self.batches.max(1) as f64
+    }
+}
+
 /// What training brought.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -156,6 +183,6 @@ pub struct Report {
 pub enum Control {
     /// Go on.
     Continue,
-    /// Stop after this epoch and keep what was found.
+    /// Stop here; what is found so far is kept.
     Stop,
 }

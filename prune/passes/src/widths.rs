@@ -44,7 +44,7 @@ pub fn narrow(
     let stage = format!("{weights}-bit weights, {values}-bit values");
     listener.stage(stage.clone(), 0.0, 1.0)?;
     let before = Measure::of(network, &split.validation, None, model)?;
-    let samples = split.train.take(CALIBRATION);
+    let samples = split.train.spread(CALIBRATION);
     let formats = Formats::choose(network, &samples.samples(), &options.widths)?;
     let retrain = TrainOptions {
         formats: Some(formats.clone()),

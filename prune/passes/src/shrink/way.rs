@@ -17,7 +17,7 @@ use crate::widths;
 const FIRST_RATIO: f64 = 0.5;
 const LAST_RATIO: f64 = 0.85;
 /// The last training is so many times as long as that behind a step.
-const POLISHING: usize = 4;
+pub(super) const POLISHING: usize = 4;
 
 /// A network on its way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! A training run on disk: written after every epoch, refused if it belongs to another run.
+//! A training run on disk: written after every epoch and where it is stopped, refused if it belongs to another run.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::data::Dataset;
 use crate::error::Error;
 
 /// First bytes of a checkpoint.
-const MAGIC: &[u8; 16] = b"privet-pass-0001";
+const MAGIC: &[u8; 16] = b"privet-pass-0002";
 
 /// What a checkpoint belongs to: a hash over everything that decides the run's outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

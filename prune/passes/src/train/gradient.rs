@@ -48,20 +48,33 @@ pub fn loss(
     Ok((sum / batch.max(1) as f64, gradient))
 }
 
-/// Cross entropy between two networks' softened answers and its gradient, times the squared temperature and
-/// divided by `batch`.
+/// The mean of the teachers' softened answers.
+fn wanted(teacher: &Teacher, samples: &ArrayRef2<f32>) -> Result<Array2<f32>, Error> {
+    let share = 1.0 / teacher.networks.len().max(1) as f32;
+    let mut mean: Option<Array2<f32>> = None;
+    for network in &teacher.networks {
+        let answers = soft(&network.logits(samples)?, teacher.temperature) * share;
+        mean = Some(match mean {
+            Some(mean) => mean + answers,
+            None => answers,
+        });
+    }
+    mean.ok_or_else(|| Error::Data("there is no teacher".to_owned()))
+}
+
+/// Cross entropy between a network's softened answers and a target and its gradient, times the squared
+/// temperature and divided by `batch`.
 fn distance(
     logits: &ArrayRef2<f32>,
-    wanted: &ArrayRef2<f32>,
+    target: &ArrayRef2<f32>,
     temperature: f32,
     batch: usize,
 ) -> (f64, Array2<f32>) {
     let scale = temperature / batch.max(1) as f32;
     let own = soft(logits, temperature);
-    let target = soft(wanted, temperature);
     let entropy: f64 = own
         .iter()
-        .zip(&target)
+        .zip(target)
         .map(|(own, target)| -f64::from(*target) * f64::from(own.max(f32::MIN_POSITIVE)).ln())
         .sum();
     (
@@ -115,7 +128,7 @@ pub(super) fn batch(
                 .count();
             let (mut loss, mut dy) = loss(&logits, labels, size)?;
             if let Some(teacher) = teacher {
-                let wanted = teacher.network.logits(&samples)?;
+                let wanted = wanted(teacher, &samples)?;
                 let (soft, soft_dy) = distance(&logits, &wanted, teacher.temperature, size);
                 let share = teacher.weight;
                 loss = f64::from(1.0 - share) * loss + f64::from(share) * soft;

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{self, Key};
 use super::optimiser::State;
-use super::{Control, Epoch, Options, Report, gradient};
+use super::{Control, Epoch, Options, Report, Tick, gradient};
 use crate::data::Dataset;
 use crate::error::Error;
 use crate::network::{Mode, Network};
 use crate::rng::Rng;
 
 /// Trains `network` in place and keeps the parameters of the best validation accuracy (without a
-/// validation part: the last ones). `progress` hears of every epoch.
+/// validation part: the last ones). `progress` hears of every batch and may stop behind each.
 ///
 /// # Errors
 /// [`Error::Option`] for options out of range, [`Error::Shape`] or [`Error::Data`] if network and data
@@ -25,13 +25,13 @@ pub fn train(
     data: &Dataset,
     validation: Option<&Dataset>,
     options: &Options,
-    progress: &mut dyn FnMut(&Epoch) -> Control,
+    progress: &mut dyn FnMut(&Tick) -> Control,
 ) -> Result<Report, Error> {
     Run::new(network, data, validation, options)?.finish(network, None, progress)
 }
 
-/// As [`train`]; the run is written to `checkpoint` after every epoch and continues from there if the
-/// file exists. The result is the same as of a run that was never interrupted.
+/// As [`train`]; the run is written to `path` after every epoch and where it is stopped, and continues from
+/// there if the file exists. The result is the same as of a run that was never interrupted.
 ///
 /// # Errors
 /// As [`train`]; [`Error::Checkpoint`] if the file is damaged or belongs to another run.
@@ -41,7 +41,7 @@ pub fn train_resumable(
     validation: Option<&Dataset>,
     options: &Options,
     path: &Path,
-    progress: &mut dyn FnMut(&Epoch) -> Control,
+    progress: &mut dyn FnMut(&Tick) -> Control,
 ) -> Result<Report, Error> {
     let key = Key::new(&(&*network, options), &[Some(data), validation])?;
     let mut run = Run::new(network, data, validation, options)?;
@@ -58,7 +58,7 @@ pub fn train_resumable(
     run.finish(network, Some((path, key)), progress)
 }
 
-/// A run between two epochs.
+/// A run between two batches.
 struct Run<'a> {
     options: &'a Options,
     data: &'a Dataset,
@@ -67,7 +67,7 @@ struct Run<'a> {
     at: Progress,
 }
 
-/// What changes from epoch to epoch.
+/// What changes from batch to batch.
 #[derive(Serialize, Deserialize)]
 struct Progress {
     network: Network,
@@ -75,8 +75,19 @@ struct Progress {
     mean: Option<Network>,
     state: State,
     best: Network,
+    /// Whole epochs done.
     done: usize,
+    /// What was done of the next.
+    part: Part,
     report: Report,
+}
+
+/// An epoch that is not finished.
+#[derive(Default, Serialize, Deserialize)]
+struct Part {
+    batches: usize,
+    loss: f64,
+    right: usize,
 }
 
 impl<'a> Run<'a> {
@@ -114,6 +125,7 @@ impl<'a> Run<'a> {
                 mean: options.average.map(|_| network.clone()),
                 network,
                 done: 0,
+                part: Part::default(),
                 report,
             },
         };
@@ -126,14 +138,14 @@ impl<'a> Run<'a> {
         mut self,
         network: &mut Network,
         checkpoint: Option<(&Path, Key)>,
-        progress: &mut dyn FnMut(&Epoch) -> Control,
+        progress: &mut dyn FnMut(&Tick) -> Control,
     ) -> Result<Report, Error> {
         while self.at.done < self.options.epochs && !self.is_stale() {
-            let epoch = self.epoch()?;
+            let going = self.epoch(progress)?;
             if let Some((path, key)) = checkpoint {
                 checkpoint::save(path, key, &self.at)?;
             }
-            if progress(&epoch) == Control::Stop {
+            if going == Control::Stop {
                 break;
             }
         }
@@ -203,48 +215,31 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn epoch(&mut self) -> Result<Epoch, Error> {
+    /// What is left of the current epoch, or of it until `progress` says stop.
+    fn epoch(&mut self, progress: &mut dyn FnMut(&Tick) -> Control) -> Result<Control, Error> {
         let mut order: Vec<usize> = (0..self.data.len()).collect();
         Rng::new(self.options.seed, 0x4550_0000 + self.at.done as u64).shuffle(&mut order);
-        let batches = order.len().div_ceil(self.options.batch) as u64;
-        let steps = batches * self.options.epochs as u64;
-        let mode = self.mode(true);
-        let (mut loss, mut right) = (0.0, 0);
-        for rows in order.chunks(self.options.batch) {
-            let batch = self.data.select(rows);
-            let step = self.at.state.steps;
-            let samples = self.disturbed(&batch, step);
-            let result = gradient::batch(
-                &self.effective(&self.at.network),
-                &self.shapes,
-                &samples,
-                batch.labels(),
-                &mode,
-                self.options.teacher.as_ref(),
-                step,
-            )?;
-            if !result.loss.is_finite() {
-                return Err(Error::NotFinite {
-                    what: "the loss".to_owned(),
-                    place: format!(
-                        "epoch {}, step {step}: a lower rate may help",
-                        self.at.done + 1
-                    ),
-                });
+        let batches = order.len().div_ceil(self.options.batch);
+        let steps = (batches * self.options.epochs) as u64;
+        let mut tick = Tick {
+            epoch: self.at.done + 1,
+            batch: self.at.part.batches,
+            batches,
+            finished: None,
+        };
+        for rows in order.chunks(self.options.batch).skip(tick.batch) {
+            self.batch(rows, steps)?;
+            tick.batch = self.at.part.batches;
+            if tick.batch < batches && progress(&tick) == Control::Stop {
+                return Ok(Control::Stop);
             }
-            let rate = self.options.rate * self.options.schedule.factor(step, steps);
-            self.at
-                .state
-                .step(&mut self.at.network, &result.gradients, self.options, rate);
-            self.average(step);
-            loss += result.loss * rows.len() as f64;
-            right += result.right;
         }
+        let part = std::mem::take(&mut self.at.part);
         self.at.done += 1;
         let epoch = Epoch {
             epoch: self.at.done,
-            loss: loss / order.len() as f64,
-            train_accuracy: right as f64 / order.len() as f64,
+            loss: part.loss / order.len() as f64,
+            train_accuracy: part.right as f64 / order.len() as f64,
             validation_accuracy: self.validate()?,
         };
         if epoch.validation_accuracy.is_none() || epoch.validation_accuracy > self.at.report.after {
@@ -253,6 +248,42 @@ impl<'a> Run<'a> {
             self.at.report.after = epoch.validation_accuracy;
         }
         self.at.report.epochs.push(epoch);
-        Ok(epoch)
+        tick.finished = Some(epoch);
+        Ok(progress(&tick))
+    }
+
+    /// One step on the samples of these rows; the rate falls over so many `steps`.
+    fn batch(&mut self, rows: &[usize], steps: u64) -> Result<(), Error> {
+        let batch = self.data.select(rows);
+        let step = self.at.state.steps;
+        let samples = self.disturbed(&batch, step);
+        let result = gradient::batch(
+            &self.effective(&self.at.network),
+            &self.shapes,
+            &samples,
+            batch.labels(),
+            &self.mode(true),
+            self.options.teacher.as_ref(),
+            step,
+        )?;
+        if !result.loss.is_finite() {
+            return Err(Error::NotFinite {
+                what: "the loss".to_owned(),
+                place: format!(
+                    "epoch {}, step {step}: a lower rate may help",
+                    self.at.done + 1
+                ),
+            });
+        }
+        let rate = self.options.rate * self.options.schedule.factor(step, steps);
+        self.at
+            .state
+            .step(&mut self.at.network, &result.gradients, self.options, rate);
+        self.average(step);
+        let part = &mut self.at.part;
+        part.batches += 1;
+        part.loss += result.loss * rows.len() as f64;
+        part.right += result.right;
+        Ok(())
     }
 }

@@ -198,7 +198,7 @@ fn learning_from_a_teacher() {
         layers,
     };
     let teacher = Teacher {
-        network: network(layers(9, &mut rng)),
+        networks: vec![network(layers(9, &mut rng)), network(layers(6, &mut rng))],
         weight: 0.7,
         temperature: 3.0,
     };

@@ -7,7 +7,7 @@ use privet_passes::compact::compact;
 use privet_passes::digits::{self, SIDE};
 use privet_passes::error::Error;
 use privet_passes::network::{Layer, Network, Pool};
-use privet_passes::prune::{Granularity, Options, Scope, prune};
+use privet_passes::prune::{Granularity, Options, Scope, prune, prune_resumable};
 use privet_passes::report::Estimate;
 use privet_passes::rng::Rng;
 use privet_passes::train::{Control, Options as TrainOptions, train};
@@ -278,6 +278,57 @@ fn a_budget_stops_the_pruning() {
         };
         assert!(prune(&mut same, &split, &bad, &MODEL, &mut go).is_err());
     }
+}
+
+#[test]
+fn a_stopped_pass_goes_on_where_it_was() {
+    let (network, split) = trained();
+    let path = std::env::temp_dir().join(format!("privet-prune-{}", std::process::id()));
+    let options = Options {
+        sparsity: 0.7,
+        steps: 3,
+        retrain: TrainOptions {
+            epochs: 2,
+            ..TrainOptions::default()
+        },
+        ..Options::default()
+    };
+    let mut whole = network.clone();
+    let mut all = 0;
+    let report = prune(&mut whole, &split, &options, &MODEL, &mut |_| {
+        all += 1;
+        Control::Continue
+    })
+    .unwrap();
+    // Stopped in the first step and in the last.
+    let (mut resumed, mut heard) = (network.clone(), 0);
+    for stop in [all / 5, all / 2, usize::MAX] {
+        let mut now = 0;
+        let outcome = prune_resumable(&mut resumed, &split, &options, &MODEL, &path, &mut |_| {
+            now += 1;
+            if now == stop {
+                Control::Stop
+            } else {
+                Control::Continue
+            }
+        });
+        heard += now;
+        match outcome {
+            Err(Error::Stopped { .. }) => assert_eq!(resumed, network),
+            outcome => assert_eq!(outcome.unwrap(), report),
+        }
+    }
+    assert_eq!(resumed, whole);
+    // Nothing was trained twice; a stage begun again is told again.
+    assert!((all..all + 5).contains(&heard), "{heard} of {all}");
+    let other = Options {
+        sparsity: 0.6,
+        ..options
+    };
+    let mut same = network;
+    let e = prune_resumable(&mut same, &split, &other, &MODEL, &path, &mut go).unwrap_err();
+    assert!(e.to_string().contains("other settings"), "{e}");
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use privet_passes::fixed;
 use privet_passes::network::Layer;
 use privet_passes::report::Estimate;
 use privet_passes::rng::Rng;
-use privet_passes::shrink::{Options, Shrunk, refit, shrink};
+use privet_passes::shrink::{Options, Shrunk, Teaching, refit, shrink};
 use privet_passes::train::{Control, Options as TrainOptions, train};
 use privet_passes::{Dataset, Network, Split};
 
@@ -137,8 +137,11 @@ fn the_chain_keeps_its_budget_and_resumes() {
         epochs: 2,
         ..TrainOptions::default()
     };
-    let teacher = Some([0.7, 2.0]);
-    refit(&mut found, &all, &retrain, teacher, &mut |_| {
+    let teaching = Some(Teaching {
+        networks: 2,
+        ..Teaching::default()
+    });
+    refit(&mut found, &all, &retrain, teaching, &mut |_| {
         Control::Continue
     })
     .unwrap();

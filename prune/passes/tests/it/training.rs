@@ -28,7 +28,7 @@ fn data() -> (Dataset, Dataset) {
     )
 }
 
-fn silent(_: &privet_passes::train::Epoch) -> Control {
+fn silent(_: &privet_passes::train::Tick) -> Control {
     Control::Continue
 }
 
@@ -200,12 +200,12 @@ fn an_interrupted_run_ends_as_an_uninterrupted_one() {
     };
     let mut whole = network();
     let report = train(&mut whole, &data, Some(&validation), &options, &mut silent).unwrap();
-    let resume = |options: &Options, stop: usize| {
+    let resume = |options: &Options, stop: [usize; 2]| {
         let mut n = network();
         let mut heard = vec![];
         let result = train_resumable(&mut n, &data, Some(&validation), options, &path, &mut |e| {
-            heard.push(e.epoch);
-            if e.epoch == stop {
+            heard.extend(e.finished.map(|e| e.epoch));
+            if [e.epoch, e.batch] == stop {
                 Control::Stop
             } else {
                 Control::Continue
@@ -213,19 +213,22 @@ fn an_interrupted_run_ends_as_an_uninterrupted_one() {
         });
         (n, result, heard)
     };
-    assert_eq!(resume(&options, 2).2, [1, 2]);
-    let (resumed, second, heard) = resume(&options, 0);
+    // In the middle of an epoch, at the end of one, then to the end.
+    let never = [0, 0];
+    assert_eq!(resume(&options, [1, 5]).2, [0; 0]);
+    assert_eq!(resume(&options, [2, 24]).2, [1, 2]);
+    let (resumed, second, heard) = resume(&options, never);
     assert_eq!(heard, [3, 4]);
     assert_eq!((resumed, second.unwrap()), (whole.clone(), report));
     // A finished run is not run again.
-    let (again, _, heard) = resume(&options, 0);
+    let (again, _, heard) = resume(&options, never);
     assert_eq!((again, heard.len()), (whole, 0));
     // Another run's file and a damaged one are refused.
     let other = Options {
         seed: 9,
         ..options.clone()
     };
-    let e = resume(&other, 0).1.unwrap_err();
+    let e = resume(&other, never).1.unwrap_err();
     assert!(e.to_string().contains("other settings"), "{e}");
     let good = std::fs::read(&path).unwrap();
     for (at, say) in [
@@ -236,12 +239,12 @@ fn an_interrupted_run_ends_as_an_uninterrupted_one() {
         let mut bad = good.clone();
         bad[at] ^= 1;
         std::fs::write(&path, bad).unwrap();
-        let e = resume(&options, 0).1.unwrap_err();
+        let e = resume(&options, never).1.unwrap_err();
         assert!(e.to_string().contains(say), "{e}");
     }
     std::fs::write(&path, &good[..40]).unwrap();
     assert!(
-        resume(&options, 0)
+        resume(&options, never)
             .1
             .unwrap_err()
             .to_string()
