@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Peer = 4,
     /// A result that is not what it must be.
     Check = 5,
+    /// Ctrl-C.
+    Stopped = 130,
 }
 
 /// One line for the user, and the exit code.

@@ -8,6 +8,7 @@ mod failure;
 mod gc;
 mod identity;
 mod infer;
+mod interrupt;
 mod models;
 mod netlist;
 mod options;
@@ -39,8 +40,8 @@ struct Arguments {
     command: Command,
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done, 2 usage, 3 unsupported model or file, 4 peer or network, 5 check failed.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 2 usage, 3 unsupported model or file, 4 peer or network, 5 check failed, \
+     130 stopped by Ctrl-C.";
 
 #[derive(Subcommand)]
 enum Command {

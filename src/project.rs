@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueEnum};
 use privet_passes::project::{Method, Options, Size, project};
 use privet_passes::report::Event;
-use privet_passes::train::Control;
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::shrink::{Outcome, Planned};
 use crate::training::{DataArgs, TrainArgs, bar, described, failed, open, show, writable, write};
 
@@ -97,6 +97,7 @@ impl Project {
 /// Runs `project`.
 pub(crate) fn run(args: &Project) -> Result<(), Failure> {
     writable(&args.output)?;
+    let interrupt = Interrupt::listen()?;
     let task = open(&args.model, &args.data, args.train.seed)?;
     let bar = bar();
     let found = project(
@@ -109,7 +110,7 @@ pub(crate) fn run(args: &Project) -> Result<(), Failure> {
         },
         &mut |e: &Event| {
             show(&bar, e.done, &e.stage);
-            Control::Continue
+            interrupt.control()
         },
     );
     bar.finish_and_clear();

@@ -5,20 +5,22 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use privet_model::preprocess::Projection;
 use privet_passes::project::Method;
-use privet_passes::prune::{Granularity, Options as PruneOptions, Scope, prune};
+use privet_passes::prune::{
+    Granularity, Options as PruneOptions, Scope, prune as prune_whole, prune_resumable,
+};
 use privet_passes::report::{Cost, CostModel, Event, Measure, PassReport};
 use privet_passes::shrink::{Options as ShrinkOptions, shrink};
-use privet_passes::train::Control;
 use privet_passes::train::qat::Formats;
 use privet_passes::{Dataset, Error, Network};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::project::most_dimensions;
 use crate::table;
 use crate::training::{
-    DataArgs, Task, TrainArgs, bar, described, failed, open, planned, quantised, show, writable,
-    write,
+    DataArgs, Task, TrainArgs, bar, described, failed, open, planned, quantised, show, stopped,
+    writable, write,
 };
 
 /// What is dropped.
@@ -76,6 +78,9 @@ pub(crate) struct Prune {
     /// Most validation accuracy that may be lost, in points; the last network within it is written.
     #[arg(long, value_name = "POINTS")]
     max_drop: Option<f64>,
+    /// Kept after every step and on Ctrl-C; an interrupted run goes on from it.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
     /// ONNX file to write.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -87,6 +92,7 @@ pub(crate) struct Prune {
 /// Runs `prune`.
 pub(crate) fn run_prune(args: &Prune) -> Result<(), Failure> {
     writable(&args.output)?;
+    let interrupt = Interrupt::listen()?;
     let task = open(&args.model, &args.data, args.train.seed)?;
     let options = PruneOptions {
         sparsity: args.sparsity,
@@ -107,21 +113,28 @@ pub(crate) fn run_prune(args: &Prune) -> Result<(), Failure> {
     };
     let mut network = task.network.clone();
     let bar = bar();
-    let outcome = prune(
-        &mut network,
-        &task.split,
-        &options,
-        &Planned {
-            task: &task,
-            publish_sparsity: args.publish_sparsity,
-        },
-        &mut |e: &Event| {
-            show(&bar, e.done, &e.stage);
-            Control::Continue
-        },
-    );
+    let model = Planned {
+        task: &task,
+        publish_sparsity: args.publish_sparsity,
+    };
+    let mut follow = |e: &Event| {
+        show(&bar, e.done, &e.stage);
+        interrupt.control()
+    };
+    let outcome = match &args.checkpoint {
+        Some(path) => prune_resumable(
+            &mut network,
+            &task.split,
+            &options,
+            &model,
+            path,
+            &mut follow,
+        ),
+        None => prune_whole(&mut network, &task.split, &options, &model, &mut follow),
+    };
     bar.finish_and_clear();
-    let report = outcome.map_err(|e| failed(&args.model, e))?;
+    let kept = (args.checkpoint.as_deref(), "--checkpoint FILE");
+    let report = outcome.map_err(|e| ended(e, &args.model, kept))?;
     let data = &task.split.train;
     let graph = described(&network, &task.graph, data).map_err(|e| failed(&args.model, e))?;
     write(&args.output, &privet_model::onnx::export(&graph))?;
@@ -179,6 +192,7 @@ pub(crate) struct Shrink {
 /// Runs `shrink`.
 pub(crate) fn run_shrink(args: &Shrink) -> Result<(), Failure> {
     writable(&args.output)?;
+    let interrupt = Interrupt::listen()?;
     let task = open(&args.model, &args.data, args.train.seed)?;
     let features = task.split.train.features();
     let method = Method::Random {
@@ -206,11 +220,12 @@ pub(crate) fn run_shrink(args: &Shrink) -> Result<(), Failure> {
         },
         &mut |e: &Event| {
             show(&bar, e.done, &e.stage);
-            Control::Continue
+            interrupt.control()
         },
     );
     bar.finish_and_clear();
-    let found = found.map_err(|e| failed(&args.model, e))?;
+    let kept = (args.folder.as_deref(), "--folder FOLDER");
+    let found = found.map_err(|e| ended(e, &args.model, kept))?;
     let refuse = |e| failed(&args.model, e);
     let train = &task.split.train;
     let embedded = found.projection.as_ref().map(|p| train.embedded(p));
@@ -236,6 +251,14 @@ pub(crate) fn run_shrink(args: &Shrink) -> Result<(), Failure> {
     };
     outcome.tell(args.json, json!({}));
     Ok(())
+}
+
+/// Why a pass ended early: by Ctrl-C, with a word on what is kept and by which option, or by an error.
+fn ended(error: Error, model: &Path, (kept, option): (Option<&Path>, &str)) -> Failure {
+    if let Error::Stopped { stage } = error {
+        return stopped(&format!("at {stage}"), kept, option);
+    }
+    failed(model, error)
 }
 
 /// The planner's cost of a network, quantised as it would be served.

@@ -18,9 +18,6 @@ use privet_plan::{Plan, PlanOptions};
 use crate::failure::{Failure, Kind};
 use crate::models::{Loaded, effective_preprocess, load, restate, samples};
 
-/// Most samples that ranges are calibrated on.
-const CALIBRATION: usize = 1000;
-
 /// Memory that a plan's own tables may take.
 const PLAN_MEMORY: u64 = 4 << 30;
 
@@ -102,7 +99,16 @@ pub(crate) fn open(model: &Path, args: &DataArgs, seed: u64) -> Result<Task, Fai
         );
         return Err(Failure::new(Kind::File, line));
     };
-    let mut graph = *graph;
+    with_data(*graph, model, args, seed)
+}
+
+/// A network's data; `model` names it where it does not serve.
+pub(crate) fn with_data(
+    mut graph: Graph,
+    model: &Path,
+    args: &DataArgs,
+    seed: u64,
+) -> Result<Task, Failure> {
     if let Some(steps) = &args.preprocess {
         restate(&mut graph, steps)?;
     }
@@ -140,10 +146,19 @@ pub(crate) fn failed(what: &Path, error: Error) -> Failure {
     if matches!(error, Error::Option { .. }) {
         Failure::usage(error.to_string())
     } else if matches!(error, Error::Stopped { .. }) {
-        Failure::check(error.to_string())
+        Failure::new(Kind::Stopped, error.to_string())
     } else {
         Failure::file(what.display(), error)
     }
+}
+
+/// The failure that Ctrl-C is, with a word on where the work can go on.
+pub(crate) fn stopped(place: &str, kept: Option<&Path>, option: &str) -> Failure {
+    let rest = kept.map_or_else(
+        || format!("nothing is kept; {option} would keep it"),
+        |path| format!("the same command goes on from {}", path.display()),
+    );
+    Failure::new(Kind::Stopped, format!("stopped {place}: {rest}"))
 }
 
 /// The network as a graph with the description of the one it was made from; `data` are such as it takes.
@@ -154,7 +169,7 @@ pub(crate) fn described(network: &Network, source: &Graph, data: &Dataset) -> Re
     Ok(graph)
 }
 
-/// The quantised network, calibrated on the first samples of `data`.
+/// The quantised network, calibrated on samples of `data`.
 pub(crate) fn quantised(
     network: &Network,
     formats: Option<&Formats>,
@@ -162,12 +177,7 @@ pub(crate) fn quantised(
     data: &Dataset,
     publish_sparsity: bool,
 ) -> Result<Model, Error> {
-    let rows = data.samples();
-    let calibration: Vec<Vec<f32>> = rows
-        .outer_iter()
-        .take(CALIBRATION)
-        .map(|row| row.to_vec())
-        .collect();
+    let calibration = privet_passes::fixed::calibration(data);
     let mut options = formats.map_or_else(QuantOptions::default, privet_passes::fixed::options);
     options.publish_sparsity = publish_sparsity;
     let graph = described(network, source, data)?;

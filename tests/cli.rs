@@ -16,6 +16,8 @@ mod cli {
     mod prepared;
     mod projection;
     mod rig;
+    mod stopping;
     mod training;
     mod wrong;
+    mod wrong_training;
 }

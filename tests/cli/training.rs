@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::rig::*;
 
 /// The arguments of a command over the demo's digits.
-fn over_digits(command: &str, model: &str, output: &str, more: &[&str]) -> Vec<String> {
+pub(super) fn over_digits(command: &str, model: &str, output: &str, more: &[&str]) -> Vec<String> {
     let mut args = vec![
         command.to_owned(),
         model.to_owned(),
@@ -23,13 +23,13 @@ fn over_digits(command: &str, model: &str, output: &str, more: &[&str]) -> Vec<S
     args
 }
 
-fn run(args: &[String]) -> std::process::Output {
+pub(super) fn run(args: &[String]) -> std::process::Output {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     privet(&args)
 }
 
 #[track_caller]
-fn report(args: &[String]) -> Value {
+pub(super) fn report(args: &[String]) -> Value {
     let output = run(args);
     assert!(output.status.success(), "{}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("one JSON object")
@@ -97,44 +97,74 @@ fn pruned_and_shrunk_networks_cost_less_and_run() {
 }
 
 #[test]
-fn wrong_data_and_options_are_named() {
-    let scratch = Scratch::new("train-wrong");
-    let (model, output) = (demo("digits.onnx"), scratch.path("out.onnx"));
-    for (more, expected) in [
-        (["--rate", "NaN"], "rate"),
-        (["--batch", "0"], "batch"),
-        (["--sparsity", "1.5"], "sparsity"),
-        (["--max-drop", "-0.1"], "max drop"),
-    ] {
-        let more = [&format!("{}={}", more[0], more[1])[..]];
-        let (code, line) = failure(&run(&over_digits("prune", &model, &output, &more)));
-        assert!(code == 2 && line.contains(expected), "{line}");
-    }
-    let csv = scratch.path("bad.csv");
-    std::fs::write(&csv, "1,NaN\n2,3\n").unwrap();
-    let wrong = |data: &str, labels: &str| {
-        failure(&privet(&[
-            "prune", &model, "--data", data, "--labels", labels, "-o", &output,
-        ]))
+fn networks_are_described_by_their_layers() {
+    let scratch = Scratch::new("train-layers");
+    let output = scratch.path("conv.onnx");
+    let train = |layers: &str, output: &str, more: &[&str]| {
+        let mut args = over_digits("train", layers, output, more);
+        args.insert(1, "--layers".to_owned());
+        args
     };
-    let (digits, labels) = (demo("digits.idx"), demo("digits-labels.idx"));
-    for (data, labels) in [
-        (csv.as_str(), labels.as_str()),
-        (&digits, &csv),
-        (&digits, &digits),
-        (&model, &labels),
-        ("missing.idx", &labels),
-    ] {
-        let (code, line) = wrong(data, labels);
-        assert_eq!(code, 3, "{data} {labels}: {line}");
-    }
-    assert!(
-        !std::path::Path::new(&output).exists(),
-        "nothing is written"
-    );
-    let nowhere = scratch.path("absent/out.onnx");
-    for command in ["train", "prune", "shrink"] {
-        let (code, line) = failure(&run(&over_digits(command, &model, &nowhere, &[])));
-        assert!(code == 3 && line.contains("absent"), "{line}");
+    let settings = ["--epochs", "60", "--batch", "4", "--rate", "0.01"];
+    let layers = "16x16-4C2-ReLU-24FC-tanh-10FC-Softmax";
+    let found = report(&train(layers, &output, &settings));
+    assert!(found["after"].as_f64().unwrap() > 0.4, "{found}");
+    // 4 maps of 7x7 cells, 25 products each; forward and twice backward over 20 samples.
+    let macs = 4 * 49 * 25 + 4 * 49 * 24 + 240;
+    assert_eq!(found["macs_per_epoch"], 3 * 20 * macs, "{found}");
+    assert!(found["seconds_per_epoch"].as_f64().unwrap() > 0.0);
+    let told = privet(&["plan", &output, "--data", &demo("digits.idx"), "--json"]);
+    assert!(told.status.success(), "{}", text(&told.stderr));
+    // The seed alone decides.
+    let again = scratch.path("again.onnx");
+    report(&train(layers, &again, &settings));
+    let other = scratch.path("other.onnx");
+    report(&train(
+        layers,
+        &other,
+        &[&settings[..], &["--seed", "2"]].concat(),
+    ));
+    let bytes = |path: &str| std::fs::read(path).unwrap();
+    // The network bears its file's name.
+    assert_eq!(bytes(&output).len(), bytes(&again).len() - 1);
+    assert_ne!(bytes(&again), bytes(&other));
+}
+
+#[test]
+fn short_widths_are_trained_and_written() {
+    let scratch = Scratch::new("train-short");
+    let (whole, resumed) = (scratch.path("short.privet"), scratch.path("resumed.privet"));
+    let settings = [
+        "--epochs",
+        "0",
+        "--weight-bits",
+        "5",
+        "--value-bits",
+        "9",
+        "--rounded-epochs",
+        "3",
+        "--batch",
+        "4",
+    ];
+    let model = demo("digits.onnx");
+    let found = report(&over_digits("train", &model, &whole, &settings));
+    assert_eq!(found["rounded"]["weight_bits"], 5);
+    assert!(found["rounded"]["after"].as_f64().unwrap() > 0.7, "{found}");
+    let inspected = privet(&["inspect", &whole, "--json"]);
+    assert!(inspected.status.success(), "{}", text(&inspected.stderr));
+    let plain = report(&over_digits(
+        "train",
+        &model,
+        &scratch.path("plain.onnx"),
+        &["--epochs", "0"],
+    ));
+    let ands = |of: &Value| of["cost"]["ands"].as_u64().unwrap();
+    assert!(2 * ands(&found) < ands(&plain), "{found} {plain}");
+    let checkpoint = scratch.path("checkpoint");
+    let kept = [&settings[..], &["--checkpoint", &checkpoint]].concat();
+    for _ in 0..2 {
+        report(&over_digits("train", &model, &resumed, &kept));
+        let bytes = |path: &str| std::fs::read(path).unwrap();
+        assert_eq!(bytes(&whole), bytes(&resumed));
     }
 }
