@@ -73,7 +73,7 @@ pub enum BenchError {
 /// # Errors
 /// Data that cannot be used, a search that finds nothing, a process that fails.
 pub fn run(options: &Options, tell: &mut dyn FnMut(&str, f64)) -> Result<Table, BenchError> {
-    let all = recipes();
+    let all = recipes()?;
     let mut wanted: Vec<Recipe> = vec![];
     for name in &options.networks {
         let found = all.iter().find(|r| r.name.eq_ignore_ascii_case(name));

@@ -11,7 +11,7 @@ use privet_passes::train::{Control, Options as TrainOptions, train_resumable};
 use privet_passes::{Dataset, Error, Network, Split};
 use sha2::{Digest, Sha256};
 
-use super::recipe::Recipe;
+use super::recipe::{Recipe, SEED};
 
 /// Cost of a network in the search.
 const MODEL: Estimate = Estimate { bits: 16 };
@@ -71,7 +71,8 @@ pub(super) fn ready(
         source,
     })?;
     let all = places.load(recipe, recipe.train)?;
-    let split = recipe.held_back.split(&all)?;
+    let mut split = recipe.held_back.split(&all)?;
+    split.train = rotated(recipe, split.train)?;
     let started = Instant::now();
     let before = trained(
         recipe,
@@ -94,6 +95,7 @@ pub(super) fn ready(
             seconds,
         });
     }
+    let all = rotated(recipe, all)?;
     let before = trained(recipe, &all, None, places.work, tell)?;
     let found = refitted(recipe, found, &all, places.work, tell)?;
     let test = opened(recipe, places)?;
@@ -105,6 +107,14 @@ pub(super) fn ready(
         test: Some(test),
         seconds,
     })
+}
+
+/// Training data with its copies.
+fn rotated(recipe: &Recipe, data: Dataset) -> Result<Dataset, Error> {
+    match recipe.rotated {
+        None => Ok(data),
+        Some([copies, period]) => data.rotated(copies, period, SEED),
+    }
 }
 
 /// A value from disk, or made and written there.
@@ -136,7 +146,7 @@ fn trained(
             let run = work.join(format!("{}-{key}.run", recipe.name));
             let mut network = recipe.network.clone();
             train_resumable(&mut network, data, validation, options, &run, &mut |e| {
-                tell("training", e.epoch as f64 / options.epochs as f64);
+                tell("training", e.done() / options.epochs as f64);
                 Control::Continue
             })?;
             // The finished network stands beside it; a leftover harms nobody.
@@ -185,7 +195,7 @@ fn refitted(
             &mut found,
             all,
             &recipe.refit,
-            recipe.shrink.teacher,
+            recipe.shrink.teaching,
             &mut |e| {
                 tell(&e.stage, e.done);
                 Control::Continue

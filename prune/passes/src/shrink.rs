@@ -43,7 +43,7 @@ pub struct Options {
     pub projection: Option<Method>,
     /// Most dimensions of that subspace; otherwise half of the features.
     pub max_rank: Option<usize>,
-    /// Exactly so many dimensions instead of the fewest that keep the accuracy.
+    /// Exactly so many dimensions instead of the fewest that keep the accuracy, and no try without them.
     pub rank: Option<usize>,
     /// Whether whole neurons and channels may go.
     pub units: bool,
@@ -148,9 +148,9 @@ pub fn shrink(
     let goal = options
         .enough
         .map_or(0, |times| floor(weight(&before.cost) as f64 / times));
-    let clearly = projected
-        .as_ref()
-        .is_some_and(|p| weight(&p.report.after.cost) * CLEARLY <= weight(&before.cost));
+    let clearly = projected.as_ref().is_some_and(|p| {
+        options.rank.is_some() || weight(&p.report.after.cost) * CLEARLY <= weight(&before.cost)
+    });
     let share = match (&projected, clearly) {
         (Some(_), true) => 0.0,
         (Some(_), false) => 0.5,
