@@ -39,6 +39,17 @@ pub(crate) struct And<P: Party> {
 const OPENED: &str = "gmw/and";
 
 impl Operands {
+    /// Empty, with room for so many words of singles and pairs: growing would leave copies behind.
+    pub(crate) fn with_room(singles: usize, pairs: usize) -> Self {
+        Self {
+            x: Vec::with_capacity(singles),
+            y: Vec::with_capacity(singles),
+            common: Vec::with_capacity(pairs),
+            first: Vec::with_capacity(pairs),
+            second: Vec::with_capacity(pairs),
+        }
+    }
+
     /// Adds the products of a merge of two nodes.
     pub(crate) fn push_merge(
         &mut self,
@@ -154,18 +165,23 @@ fn product<P: Party>(d: &[u64], e: &[u64], a: &[u64], b: &[u64], c: &mut [u64]) 
     }
 }
 
-impl<P: Party> Drop for And<P> {
+impl Drop for Operands {
     fn drop(&mut self) {
-        let Operands {
+        let Self {
             x,
             y,
             common,
             first,
             second,
-        } = &mut self.operands;
+        } = self;
         for part in [x, y, common, first, second] {
             part.zeroize();
         }
+    }
+}
+
+impl<P: Party> Drop for And<P> {
+    fn drop(&mut self) {
         self.single.zeroize();
         self.pair.zeroize();
     }

@@ -18,6 +18,7 @@ use crate::and::{And, Operands};
 use crate::error::Error;
 use crate::flights::Flights;
 use crate::material::Material;
+use crate::wire::{empty, split};
 use leaves::{ProductLeaves, TransferLeaves};
 
 /// Planes of "greater" and "equal" of a node.
@@ -37,7 +38,11 @@ pub(crate) struct Compare<P: Party> {
     nodes: Vec<Node>,
     stride: usize,
     level: usize,
+    /// Bytes of the peer's next message.
+    expected: usize,
 }
+
+const COMPARE: &str = "gmw/compare";
 
 enum Stage<P: Party> {
     Transfers(TransferLeaves<P>),
@@ -101,6 +106,7 @@ impl<P: Party> Compare<P> {
             nodes: Vec::new(),
             stride,
             level: 0,
+            expected: 0,
         })
     }
 
@@ -142,7 +148,12 @@ impl<P: Party> Compare<P> {
             self.stage = Stage::Idle;
             return Ok(());
         };
-        let mut operands = Operands::default();
+        let (singles, pairs) = level.iter().fold((0, 0), |sum, merge| {
+            let (single, common) = merge.triples(self.shape.products);
+            (sum.0 + single, sum.1 + common)
+        });
+        let room = |n: u64| usize::try_from(n).unwrap_or_default() * self.stride;
+        let mut operands = Operands::with_room(room(singles), room(pairs));
         for merge in level {
             if let (Some(high), Some(low)) = (self.nodes.get(merge.high), self.nodes.get(merge.low))
             {
@@ -189,15 +200,18 @@ impl<P: Party> Compare<P> {
 
 impl<P: Party> Flights for Compare<P> {
     fn send(&mut self, out: &mut Vec<u8>) -> Result<usize, Error> {
-        match &mut self.stage {
-            Stage::Transfers(leaves) => leaves.send(out),
-            Stage::Products(leaves) => leaves.send(out),
-            Stage::Ands(and, _) | Stage::Level(and) => and.send(out),
-            Stage::Idle => Ok(0),
-        }
+        self.expected = match &mut self.stage {
+            Stage::Transfers(leaves) => leaves.send(out)?,
+            Stage::Products(leaves) => leaves.send(out)?,
+            Stage::Ands(and, _) | Stage::Level(and) => and.send(out)?,
+            Stage::Idle => 0,
+        };
+        Ok(self.expected)
     }
 
-    fn receive(&mut self, msg: &[u8]) -> Result<(), Error> {
+    fn receive(&mut self, mut rest: &[u8]) -> Result<(), Error> {
+        let msg = split(COMPARE, self.expected, &mut rest)?;
+        empty(COMPARE, rest)?;
         match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Transfers(mut leaves) => {
                 leaves.receive(msg)?;

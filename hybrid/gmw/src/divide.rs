@@ -155,12 +155,10 @@ impl<P: Party> Divide<P> {
             return self.numbers(above.unwrap_or_default(), None, wrap);
         };
         let flip = if P::ADDS_PUBLIC { u64::MAX } else { 0 };
-        let operands = Operands {
-            common: wrap.clone(),
-            first: above.iter().zip(both.iter()).map(|(a, b)| a ^ b).collect(),
-            second: rest.iter().map(|r| r ^ flip).collect(),
-            ..Operands::default()
-        };
+        let mut operands = Operands::default();
+        operands.common.clone_from(wrap);
+        operands.first = above.iter().zip(both.iter()).map(|(a, b)| a ^ b).collect();
+        operands.second = rest.iter().map(|r| r ^ flip).collect();
         let (above, wrap) = (above.clone(), Zeroizing::new(wrap.clone()));
         let and = And::new(operands, &mut self.material)?;
         self.stage = Stage::Choose(and, above, wrap);

@@ -23,6 +23,8 @@ mod convert;
 pub mod divide;
 mod error;
 mod flights;
+#[cfg(test)]
+mod hostile;
 #[cfg(any(test, feature = "laws"))]
 pub mod ideal;
 pub mod material;

@@ -48,7 +48,7 @@ fn sign<P: Party>(mut carry: Vec<u64>, top: &[u64]) -> Vec<u64> {
 }
 
 /// A batch of ReLUs with truncation.
-struct ReluTrunc<P: Party> {
+pub(crate) struct ReluTrunc<P: Party> {
     compare: Option<Compare<P>>,
     top: Vec<u64>,
     /// The local part of t, without carry and wrap.
@@ -74,7 +74,7 @@ enum Part {
 }
 
 impl<P: Party> ReluTrunc<P> {
-    fn new(
+    pub(crate) fn new(
         shape: Shape,
         ring: Ring,
         shift: u32,
@@ -228,7 +228,7 @@ impl<P: Party> Flights for ReluTrunc<P> {
                 core.receive(bytes)?;
             }
         }
-        Ok(())
+        Ok(crate::wire::empty("gmw/relu", msg)?)
     }
 
     fn done(&self) -> bool {

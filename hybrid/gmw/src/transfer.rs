@@ -11,7 +11,7 @@ use zeroize::Zeroize;
 use crate::error::{ApiMisuse, Error};
 use crate::flights::Flights;
 use crate::material::{Pairs, Picks};
-use crate::wire::{field_bytes, fields, put_fields, put_words};
+use crate::wire::{empty, field_bytes, fields, put_fields, put_words};
 
 const FLIPS: &str = "gmw/flips";
 const SUMS: &str = "gmw/sums";
@@ -98,6 +98,8 @@ impl Flights for Send {
                     *one ^= exchange;
                 }
             }
+        } else {
+            empty(FLIPS, msg)?;
         }
         self.stage += 1;
         Ok(())
@@ -173,6 +175,8 @@ impl Flights for Receive {
                     *r = r.wrapping_add(added) & mask;
                 }
             }
+        } else {
+            empty(SUMS, msg)?;
         }
         self.stage += 1;
         Ok(())

@@ -7,6 +7,7 @@
 )]
 
 mod it {
+    mod laws;
     mod max;
     mod pair;
     mod parties;

@@ -176,7 +176,7 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
         };
         let mut bits = Bits::<1>::default();
         self.send_bits(ch, oles, &mut bits)?;
-        let ([c], [a]) = (bits.first, bits.second);
+        let [[c], [a]] = bits.take();
         self.material.put_oles_sent(SenderBits { a, c });
         self.send_numbers(ch, transfers)?;
         if P::ADDS_PUBLIC {
@@ -215,7 +215,7 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
         };
         let (mut bits, mut b) = (Bits::<1>::default(), Vec::new());
         self.receive_bits(ch, oles, &mut bits, &mut b)?;
-        let [d] = bits.first;
+        let [[d], _] = bits.take();
         self.material.put_oles_received(ReceiverBits { b, d });
         self.receive_numbers(ch, transfers)?;
         if !P::ADDS_PUBLIC {
@@ -227,10 +227,12 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
     }
 
     /// Own product and a share of each cross product: see `privet_ot::triples`.
-    fn join(&mut self, sent: Halves, theirs: Halves) {
-        let plain = join(sent.plain, theirs.plain, theirs.plain_choice);
+    fn join(&mut self, mut sent: Halves, mut theirs: Halves) {
+        let choice = std::mem::take(&mut theirs.plain_choice);
+        let plain = join(&mut sent.plain, &mut theirs.plain, choice);
         self.material.put_triples(plain);
-        let common = join(sent.common, theirs.common, theirs.common_choice);
+        let choice = std::mem::take(&mut theirs.common_choice);
+        let common = join(&mut sent.common, &mut theirs.common, choice);
         self.material.put_common(common);
     }
 
@@ -241,6 +243,7 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
         words: u64,
         out: &mut Bits<W>,
     ) -> Result<(), Error> {
+        out.reserve(words);
         let hasher = &mut self.sent.product;
         sent(
             &mut self.sender,
@@ -273,6 +276,8 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
         out: &mut Bits<W>,
         choice: &mut Vec<u64>,
     ) -> Result<(), Error> {
+        out.reserve(words);
+        choice.reserve_exact(usize::try_from(words).unwrap_or_default());
         let hasher = &mut self.received.product;
         received(
             &mut self.receiver,
@@ -430,11 +435,29 @@ impl<const W: usize> Default for Bits<W> {
 }
 
 impl<const W: usize> Bits<W> {
+    /// Room for all that comes: growing would leave copies behind.
+    fn reserve(&mut self, words: u64) {
+        let words = usize::try_from(words).unwrap_or_default();
+        let parts = self.first.iter_mut().chain(&mut self.second);
+        parts.for_each(|part| part.reserve_exact(words));
+    }
+
+    fn take(&mut self) -> [[Vec<u64>; W]; 2] {
+        [&mut self.first, &mut self.second].map(|parts| parts.each_mut().map(std::mem::take))
+    }
+
     fn push(&mut self, first: [u64; W], second: [u64; W]) {
         let parts = self.first.iter_mut().chain(&mut self.second);
         parts
             .zip(first.into_iter().chain(second))
             .for_each(|(part, word)| part.push(word));
+    }
+}
+
+impl<const W: usize> Drop for Bits<W> {
+    fn drop(&mut self) {
+        self.first.zeroize();
+        self.second.zeroize();
     }
 }
 
@@ -447,15 +470,20 @@ struct Halves {
     common_choice: Vec<u64>,
 }
 
-fn join<const W: usize>(sent: Bits<W>, received: Bits<W>, a: Vec<u64>) -> Triples<W> {
-    let mut c = received.first;
-    let b = sent.second;
-    for ((c, zero), b) in c.iter_mut().zip(&sent.first).zip(&b) {
+impl Drop for Halves {
+    fn drop(&mut self) {
+        self.plain_choice.zeroize();
+        self.common_choice.zeroize();
+    }
+}
+
+fn join<const W: usize>(sent: &mut Bits<W>, received: &mut Bits<W>, a: Vec<u64>) -> Triples<W> {
+    let ([mut zero, b], [mut c, _]) = (sent.take(), received.take());
+    for ((c, zero), b) in c.iter_mut().zip(&zero).zip(&b) {
         for (((c, zero), b), a) in c.iter_mut().zip(zero).zip(b).zip(&a) {
             *c ^= zero ^ (a & b);
         }
     }
-    let mut zero = sent.first;
     zero.zeroize();
     Triples { a, b, c }
 }

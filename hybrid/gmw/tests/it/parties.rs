@@ -5,14 +5,21 @@ use std::cell::RefCell;
 use privet_gmw::Context;
 use privet_gmw::ideal::{Both, Ideal};
 use privet_plan::compare::{Shape, ShapeError};
-use privet_plan::cost::gmw::{Argmax, Division, OpCost, Truncation, clip, max};
+use privet_plan::cost::gmw::{self as cost, Argmax, Division, OpCost, Truncation, clip, max};
 use privet_plan::tournament::Tournament;
-use privet_ring::{Client, Ring, Server, Shares};
+use privet_ring::{BitShares, Client, Ring, Server, Shares};
 
 use super::pair::{Setting, check_cost, run};
 
+/// Both parties' shares of the same bits.
+pub(crate) type BothBits = (BitShares<Client>, BitShares<Server>);
+
 /// The operations that the laws are about.
 pub(crate) trait Parties {
+    fn drelu(&self, x: &Both) -> BothBits;
+    fn mux(&self, bits: &BothBits, x: &Both) -> Both;
+    fn b2a(&self, bits: &BothBits, ring: Ring) -> Both;
+    fn relu_trunc(&self, x: &Both, shift: u32, out: Ring) -> Both;
     fn trunc(&self, x: &Both, shift: u32, out: Ring) -> Both;
     fn div(&self, x: &Both, divisor: u64, add: u64, out: Ring) -> Both;
     fn max(&self, a: &Both, b: &Both) -> Both;
@@ -24,6 +31,22 @@ pub(crate) trait Parties {
 }
 
 impl Parties for RefCell<Ideal> {
+    fn drelu(&self, x: &Both) -> BothBits {
+        self.borrow_mut().drelu(x).unwrap()
+    }
+
+    fn mux(&self, bits: &BothBits, x: &Both) -> Both {
+        self.borrow_mut().mux(bits, x).unwrap()
+    }
+
+    fn b2a(&self, bits: &BothBits, ring: Ring) -> Both {
+        self.borrow_mut().b2a(bits, ring).unwrap()
+    }
+
+    fn relu_trunc(&self, x: &Both, shift: u32, out: Ring) -> Both {
+        self.borrow_mut().relu_trunc(x, shift, out).unwrap()
+    }
+
     fn trunc(&self, x: &Both, shift: u32, out: Ring) -> Both {
         self.borrow_mut().trunc(x, shift, out).unwrap()
     }
@@ -95,6 +118,32 @@ impl Setting {
 }
 
 impl Parties for Setting {
+    fn drelu(&self, x: &Both) -> BothBits {
+        let bits = x.0.ring().bits();
+        let cost = self.chunked(&x.0, |n| cost::drelu(n, bits, self.shape));
+        both!(*self, cost, x, |p, x| p.drelu(x))
+    }
+
+    fn mux(&self, bits: &BothBits, x: &Both) -> Both {
+        let width = x.0.ring().bits();
+        let cost = self.chunked(&x.0, |n| Ok(cost::mux(n, width)));
+        let x = ((&bits.0, &x.0), (&bits.1, &x.1));
+        both!(*self, cost, x, |p, x| p.mux(x.0, x.1))
+    }
+
+    fn b2a(&self, bits: &BothBits, ring: Ring) -> Both {
+        let (n, chunk) = (bits.0.len() as u64, self.chunk as u64);
+        let cost = OpCost::chunked(n, chunk, |n| Ok::<_, ShapeError>(cost::b2a(n, ring.bits())));
+        both!(*self, cost.unwrap(), bits, |p, x| p.b2a(x, ring))
+    }
+
+    fn relu_trunc(&self, x: &Both, shift: u32, out: Ring) -> Both {
+        let bits = x.0.ring().bits();
+        let one = |n| cost::relu_trunc(n, bits, shift, out.bits(), self.shape);
+        let cost = self.chunked(&x.0, one);
+        both!(*self, cost, x, |p, x| p.relu_trunc(x, shift, out))
+    }
+
     fn trunc(&self, x: &Both, shift: u32, out: Ring) -> Both {
         let form = Truncation::floor(x.0.ring().bits(), shift, out.bits());
         let cost = self.chunked(&x.0, |n| form.cost(n, self.shape));

@@ -2,6 +2,8 @@
 
 use privet_gmw::{Context, Live, Material, Stored};
 use privet_net::Session;
+use privet_ot::cot;
+use privet_ot::rcot::{ExtensionReceiver, ExtensionSender};
 use privet_ot::silent::Parameters;
 use privet_plan::compare::Shape;
 use privet_plan::cost::gmw::{self as cost, Demand, OpCost};
@@ -60,4 +62,46 @@ fn stored_material_serves_once_and_runs_out() {
     for (c, s) in c.iter().zip(&s) {
         assert_eq!(open(c, s).unwrap(), expected);
     }
+}
+
+/// Over an extension the receiving role speaks first: the order of making turns, the material is as good.
+#[test]
+fn material_over_an_extension_fits_too() {
+    let ring = Ring::new(37).unwrap();
+    let numbers = values(ring, 12, 300);
+    let (c, s) = split(ring, &numbers);
+    let (mut left, mut right) = Session::pair(1);
+    let (c, s) = std::thread::scope(|scope| {
+        let c = scope.spawn(|| over_extension::<Client>(&mut left, &c));
+        let s = over_extension::<Server>(&mut right, &s);
+        (c.join().unwrap(), s)
+    });
+    let expected: Vec<i64> = numbers.iter().map(|v| (*v).max(0) >> 12).collect();
+    for (c, s) in c.iter().zip(&s) {
+        assert_eq!(open(c, s).unwrap(), expected);
+    }
+}
+
+fn over_extension<P: Party>(session: &mut Session, x: &Shares<P>) -> Vec<Shares<P>> {
+    let ch = session.lane(0).unwrap();
+    let delta = privet_prim::Delta::random();
+    let (sender, receiver) = if P::ADDS_PUBLIC {
+        let receiver = cot::Receiver::setup(ch).unwrap();
+        (cot::Sender::setup(ch, delta).unwrap(), receiver)
+    } else {
+        let sender = cot::Sender::setup(ch, delta).unwrap();
+        (sender, cot::Receiver::setup(ch).unwrap())
+    };
+    let (sender, receiver) = (ExtensionSender(sender), ExtensionReceiver::new(receiver));
+    let mut live = Live::<P, _, _>::new(sender, receiver);
+    let demand = demand();
+    let material = live.prepare(ch, &demand).unwrap();
+    assert_eq!(material.left(), demand);
+    assert_eq!(live.counters().made, demand);
+    let mut stored = Stored::new(material);
+    let work = [Shape::FEW_TRANSFERS, Shape::FEW_BITS].map(|shape| {
+        let mut context = Context::new(ch, &mut stored).with_shape(shape);
+        context.relu_trunc(x, 12, x.ring()).unwrap()
+    });
+    work.into()
 }
