@@ -22,6 +22,7 @@ fn around(
         window: window(3, 1, 1, 1),
         weight_bits: 6,
         weight_frac: 4,
+        sparsity: None,
     };
     let p = params(&mut s, 2 * 9, 6, 2, 17);
     let acc = b.op(Op::Conv(conv), &[TensorId(0)], &[2, side, side], 17, 8, p);
@@ -32,6 +33,7 @@ fn around(
         outputs: 5,
         weight_bits: 5,
         weight_frac: 3,
+        sparsity: None,
     });
     let p = params(&mut s, n * 5, 5, 5, 20);
     let z = b.op(linear, &[flat], &[5], 20, 7, p);
