@@ -1,7 +1,7 @@
 //! The whole chain under one budget: the cheapest network found that loses no more accuracy than allowed.
 //!
-//! Two ways are tried, with and without projection; on each, units go, then weights, then bits, then again
-//! weights under the short formats; a longer training ends it. Every step is accepted only if the validation accuracy stays above the
+//! Some ways are tried, with subspaces of different width and without one; on each, units go, then weights, then
+//! bits, then again weights under the short formats; a longer training ends it. Every step is accepted only if the validation accuracy stays above the
 //! budget's floor for that stage and the cost model says that it is cheaper. What is found is kept on disk, so
 //! an interrupted search goes on where it was.
 
@@ -30,8 +30,10 @@ use way::{Candidate, Way};
 
 /// A subspace that makes the network so many times cheaper leaves the way without it no chance.
 const CLEARLY: u64 = 4;
-/// Shares of the budget that may be used up at the end of each stage.
-const AFTER_PROJECTION: f64 = 0.5;
+/// Shares of the budget that projection may use up: a narrow subspace leaves less to units and bits. Each is
+/// tried to the end, and the cost decides.
+const AFTER_PROJECTION: [f64; 2] = [0.5, 0.85];
+/// Share of the budget that may be used up when pruning ends.
 const AFTER_PRUNING: f64 = 0.75;
 
 /// How to shrink.
@@ -136,28 +138,37 @@ pub fn shrink(
     let memo = Memo::new(options.folder.clone(), &(network, options), split)?;
     let before = Measure::of(network, &split.validation, None, model)?;
     let mut listener = Listener::new(progress);
-    let projected = projection(
-        network,
-        split,
-        options,
-        model,
-        &memo,
-        &before,
-        &mut listener,
-    )?;
     let goal = options
         .enough
         .map_or(0, |times| floor(weight(&before.cost) as f64 / times));
-    let clearly = projected.as_ref().is_some_and(|p| {
-        options.rank.is_some() || weight(&p.report.after.cost) * CLEARLY <= weight(&before.cost)
-    });
-    let share = match (&projected, clearly) {
-        (Some(_), true) => 0.0,
-        (Some(_), false) => 0.5,
-        (None, _) => 1.0,
-    };
     let mut found: Vec<Shrunk> = vec![];
-    if let Some(projected) = projected {
+    let mut clearly = false;
+    let mut ranks = vec![];
+    for (number, share) in AFTER_PROJECTION.into_iter().enumerate() {
+        let place = |part: f64| (number as f64 + part) / (AFTER_PROJECTION.len() + 1) as f64;
+        let reached = |s: &Shrunk| weight(&s.after.cost) <= goal;
+        let decided = options.rank.is_some() && number > 0;
+        if decided || found.iter().any(reached) {
+            break;
+        }
+        let job = Job {
+            network,
+            split,
+            options,
+            model,
+            memo: &memo,
+            before: &before,
+        };
+        let Some(projected) = job.projection(share, [place(0.0), place(0.2)], &mut listener)?
+        else {
+            continue;
+        };
+        if ranks.contains(&projected.projection.rank()) {
+            continue;
+        }
+        ranks.push(projected.projection.rank());
+        clearly |= options.rank.is_some()
+            || weight(&projected.report.after.cost) * CLEARLY <= weight(&before.cost);
         let embedded = Split {
             train: split.train.embedded(&projected.projection)?,
             validation: split.validation.embedded(&projected.projection)?,
@@ -171,24 +182,20 @@ pub fn shrink(
             retrain: teach::retrain(options, &projected.network, &embedded, &memo, &mut listener)?,
             floor: before.accuracy,
             goal,
-            from: 0.1,
-            to: 1.0 - 0.9 * share,
+            from: place(0.2),
+            to: place(1.0),
             steps: vec![projected.report],
         };
         if let Some(end) = way.go(&projected.network, &mut listener)? {
-            let steps = way.steps;
-            found.push(shrunk(
-                end,
-                Some(projected.projection),
-                projected.network,
-                before,
-                steps,
-            ));
+            let (projection, start, steps) =
+                (Some(projected.projection), projected.network, way.steps);
+            found.push(shrunk(end, projection, start, before, steps));
         }
     }
     if clearly && !found.is_empty() {
         return best(found, options);
     }
+    let direct = AFTER_PROJECTION.len() as f64 / (AFTER_PROJECTION.len() + 1) as f64;
     let mut way = Way {
         name: "direct",
         split,
@@ -198,7 +205,7 @@ pub fn shrink(
         retrain: teach::retrain(options, network, split, &memo, &mut listener)?,
         floor: before.accuracy,
         goal,
-        from: 1.0 - 0.9 * share,
+        from: if ranks.is_empty() { 0.0 } else { direct },
         to: 1.0,
         steps: vec![],
     };
@@ -261,43 +268,52 @@ const fn weight(cost: &Cost) -> u64 {
     cost.bytes
 }
 
-/// The projected network, if projection is wanted, possible and cheaper.
-fn projection(
-    network: &Network,
-    split: &Split,
-    options: &Options,
-    model: &dyn CostModel,
-    memo: &Memo,
-    before: &Measure,
-    listener: &mut Listener<'_>,
-) -> Result<Option<Projected>, Error> {
-    let Some(method) = options.projection else {
-        return Ok(None);
-    };
-    let size = match options.rank {
-        Some(rank) => Size::Rank(rank),
-        None => Size::Search {
-            max_drop: AFTER_PROJECTION * options.max_drop,
+/// What the search begins with.
+struct Job<'a> {
+    network: &'a Network,
+    split: &'a Split,
+    options: &'a Options,
+    model: &'a dyn CostModel,
+    memo: &'a Memo,
+    before: &'a Measure,
+}
+
+impl Job<'_> {
+    /// The network on the narrowest subspace that costs at most a share of the budget, if projection is wanted,
+    /// possible and cheaper.
+    fn projection(
+        &self,
+        share: f64,
+        [from, to]: [f64; 2],
+        listener: &mut Listener<'_>,
+    ) -> Result<Option<Projected>, Error> {
+        let (split, options) = (self.split, self.options);
+        let Some(method) = options.projection else {
+            return Ok(None);
+        };
+        let features = split.train.features();
+        let searched = Size::Search {
+            max_drop: share * options.max_drop,
             max_rank: options
                 .max_rank
-                .unwrap_or(split.train.features().div_ceil(2))
-                .min(most_dimensions(split.train.features())),
-        },
-    };
-    let wanted = ProjectOptions {
-        method,
-        size,
-        retrain: options.retrain.clone(),
-    };
-    let found: Option<Projected> = memo.run("projection", &wanted, || {
-        match project(network, split, &wanted, model, &mut |e| {
-            listener.nested(e, 0.0, 0.1)
-        }) {
-            Ok(p) => Ok(Some(p)),
-            // No fully connected layer on the input, or no subspace is good enough.
-            Err(Error::Unsupported { .. } | Error::Option { .. }) => Ok(None),
-            Err(e) => Err(e),
-        }
-    })?;
-    Ok(found.filter(|p| weight(&p.report.after.cost) < weight(&before.cost)))
+                .unwrap_or(features.div_ceil(2))
+                .min(most_dimensions(features)),
+        };
+        let wanted = ProjectOptions {
+            method,
+            size: options.rank.map_or(searched, Size::Rank),
+            retrain: options.retrain.clone(),
+        };
+        let found: Option<Projected> = self.memo.run("projection", &wanted, || {
+            let tell = &mut |e: &Event| listener.nested(e, from, to);
+            match project(self.network, split, &wanted, self.model, tell) {
+                Ok(p) => Ok(Some(p)),
+                // No fully connected layer on the input, or no subspace is good enough.
+                Err(Error::Unsupported { .. } | Error::Option { .. }) => Ok(None),
+                Err(e) => Err(e),
+            }
+        })?;
+        let cheaper = |p: &Projected| weight(&p.report.after.cost) < weight(&self.before.cost);
+        Ok(found.filter(cheaper))
+    }
 }
