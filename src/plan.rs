@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use privet_model::graph::Listing;
+use privet_model::preprocess::Projection;
 use privet_net::Link;
 use privet_plan::cost::StepCost;
 use privet_plan::{Backend, Caps, Choice, LinkModel, NormClass, Plan, PlanOptions, Rates, Reveal};
@@ -103,6 +104,17 @@ fn plan_json(plan: &Plan, link: &LinkModel, name: Link) -> Value {
         "memory": plan.cost.memory,
         "material": plan.cost.material,
         "hash": plan.hash_text(),
+        "projection": plan.graph.preprocess.projection.as_ref().map(embedding),
+    })
+}
+
+/// What a client does to its raw input, in the clear, where the network reads coordinates in a subspace.
+fn embedding(projection: &Projection) -> Value {
+    json!({
+        "input": projection.input(),
+        "features": projection.features(),
+        "dimensions": projection.rank(),
+        "public_bytes": 2 * projection.factor().len(),
     })
 }
 
@@ -163,6 +175,13 @@ fn print_plan(plan: &Plan, link: &LinkModel, name: Link) {
         "\n  memory of each party: at most about {}",
         bytes(plan.cost.memory)
     );
+    if let Some(p) = &plan.graph.preprocess.projection {
+        println!(
+            "  raw input: {} values, which the client turns into {} coordinates by the public factor",
+            p.features(),
+            p.rank()
+        );
+    }
     println!("  opened to the client: {}", plan.options.reveal);
     println!("  plan {}", plan.hash_text());
 }

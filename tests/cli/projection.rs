@@ -144,6 +144,14 @@ fn a_projected_model_takes_raw_inputs_and_is_exact() {
 
     let made = privet(&["quantise", &onnx, "--data", &it.data, "-o", &small]);
     assert!(made.status.success(), "{}", text(&made.stderr));
+    let plan = json_lines(&privet(&["plan", &small, "--json"]))
+        .pop()
+        .unwrap();
+    assert_eq!(number(&plan, "/projection/dimensions"), rank);
+    assert_eq!(
+        plan["projection"]["input"],
+        serde_json::json!([1, SIDE, SIDE])
+    );
     let accuracy = privet(&[
         "evaluate", &small, "--input", &it.data, "--labels", &it.labels, "--json",
     ]);
