@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use privet_benchmarks::deepsecure::BenchError;
-use privet_benchmarks::{Table, deepsecure, garble, nonlinear, ot};
+use privet_benchmarks::{Table, deepsecure, garble, imagenet, nonlinear, ot};
 use privet_net::Link;
+use privet_plan::Backend;
 use serde_json::Value;
 
 use crate::failure::{Failure, Kind};
+use crate::models::QuantArgs;
 use crate::table::columns;
 
 /// Measure; the rows are for machines with --json.
@@ -23,6 +25,8 @@ pub(crate) enum Command {
     Ot(OtArgs),
     /// Comparison, ReLU and ReLU with exact truncation on shares: time, bytes and delays, results checked.
     Nonlinear(NonlinearArgs),
+    /// A whole network on one's own inputs, two processes over TLS on this machine: offline and online parts, equal to the clear result.
+    Imagenet(ImagenetArgs),
     /// The second process of `garble`.
     #[command(hide = true)]
     GarblePeer(GarblePeer),
@@ -84,6 +88,42 @@ pub(crate) struct NonlinearArgs {
     /// loopback, lan, wan or MBIT,MS (repeat for more).
     #[arg(long, value_name = "LINK", default_value = "loopback")]
     link: Vec<Link>,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which network, and how: every combination.
+#[derive(Args)]
+pub(crate) struct ImagenetArgs {
+    /// ONNX model, or a quantised one.
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    #[command(flatten)]
+    quant: QuantArgs,
+    /// Input files: images, IDX, CSV or NPY (all of their samples, or those of --index).
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    input: Vec<PathBuf>,
+    /// Samples of each file, counted from 0.
+    #[arg(long, value_name = "I,J,…", value_delimiter = ',')]
+    index: Vec<usize>,
+    /// gc, ot, gc+ot or hybrid.
+    #[arg(
+        long,
+        value_name = "BACKEND,…",
+        value_delimiter = ',',
+        default_value = "hybrid"
+    )]
+    backend: Vec<Backend>,
+    /// Threads per party.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1")]
+    threads: Vec<usize>,
+    /// loopback, lan, wan or MBIT,MS (repeat for more).
+    #[arg(long, value_name = "LINK", default_value = "loopback")]
+    link: Vec<Link>,
+    /// Sessions of each combination.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    runs: usize,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -174,6 +214,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
             drop(std::fs::remove_dir_all(&scratch));
             show(&table.map_err(|e| deepsecure_failure(&e))?, args.json)
         }
+        Command::Imagenet(args) => imagenet_run(args),
         Command::Garble(args) => {
             if !args.seconds.is_finite() || args.threads.iter().any(|t| !(1..=16).contains(t)) {
                 return Err(Failure::usage(
@@ -226,6 +267,45 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
+fn imagenet_run(args: &ImagenetArgs) -> Result<(), Failure> {
+    if args.threads.iter().any(|t| !(1..=16).contains(t)) {
+        return Err(Failure::usage("--threads takes 1 to 16"));
+    }
+    let scratch = std::env::temp_dir().join(format!("privet-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&scratch).map_err(|e| Failure::file(scratch.display(), e))?;
+    let model = crate::models::quantised(&args.model, &args.quant)?;
+    let path = scratch.join(format!("{}.pvq", model.graph.name));
+    privet_model::quant::file::write(&path, &model)
+        .map_err(|e| Failure::file(path.display(), e))?;
+    let options = imagenet::Options {
+        program: std::env::current_exe().map_err(|e| Failure::file("this program", e))?,
+        scratch: scratch.clone(),
+        model: path,
+        inputs: args.input.clone(),
+        samples: args.index.clone(),
+        backends: args.backend.clone(),
+        threads: args.threads.clone(),
+        links: args.link.clone(),
+        runs: args.runs.max(1),
+    };
+    let table = imagenet::run(&options, &mut follow);
+    if std::io::stderr().is_terminal() {
+        eprintln!();
+    }
+    // Identities of a finished benchmark serve nobody; a leftover directory harms nobody.
+    drop(std::fs::remove_dir_all(&scratch));
+    let table = table.map_err(|e| Failure::check(e.to_string()))?;
+    if table
+        .rows
+        .iter()
+        .any(|row| row.get("exact") != Some(&Value::Bool(true)))
+    {
+        show(&table, args.json)?;
+        return Err(Failure::check("answers differ from the clear result"));
+    }
+    show(&table, args.json)
+}
+
 fn deepsecure_failure(error: &BenchError) -> Failure {
     match error {
         BenchError::Name(_) => Failure::usage(error.to_string()),
@@ -252,7 +332,7 @@ fn show(table: &Table, json: bool) -> Result<(), Failure> {
     };
     let keys: Vec<&str> = first
         .iter()
-        .filter(|(_, v)| !v.is_object())
+        .filter(|(_, v)| !v.is_object() && !v.is_array())
         .map(|(key, _)| key.as_str())
         .collect();
     let cell = |value: Option<&Value>| match value {

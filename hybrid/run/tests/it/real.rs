@@ -1,4 +1,4 @@
-//! DeepSecure's first three networks on shares, where the test data is present.
+//! Real networks on shares, where the test data is present: DeepSecure's first three, ResNet-20 and SqueezeNet.
 
 use std::path::PathBuf;
 
@@ -87,4 +87,78 @@ fn a_network_of_digits_with_sigmoids() {
 fn a_network_of_spoken_letters_with_tanhs() {
     let data = "isolet/isolet-test-features-i16e4.idx.gz";
     check("models/b3_isolet.onnx", data, "divide=10000");
+}
+
+/// One inference under encryption and GMW, opened to the logits.
+fn hybrid(model: &Model, input: Vec<i64>) -> u32 {
+    let setting = Setting {
+        backend: Backend::Hybrid,
+        reveal: Reveal::Logits,
+        ..Setting::default()
+    };
+    let clear = model.evaluate(&input).unwrap();
+    let (answers, plan) = run(model, &[input], setting).unwrap();
+    let (answer, report) = &answers[0];
+    assert_eq!(answer.logits.as_ref(), Some(&clear.logits));
+    assert_eq!(report.online.bytes, plan.cost.inference.bytes());
+    assert_eq!(report.offline.bytes, plan.offline_bytes(0));
+    let hiding = report.hiding.unwrap();
+    assert!(hiding.bits_per_coefficient >= 40.0 && hiding.log2_error < -40.0);
+    answer.label
+}
+
+#[test]
+fn a_residual_network_of_small_photographs() {
+    let (Some(network), Some(photos)) = (
+        file("resnet_cifar10/resnet20_cifar10.onnx"),
+        file("cifar10/test_1000.bin"),
+    ) else {
+        return;
+    };
+    let graph = privet_model::onnx::load(&network).unwrap();
+    let photos = Samples::open(&photos).unwrap();
+    let steps = "divide=255,mean=0.485;0.456;0.406,std=0.229;0.224;0.225";
+    let preprocess = Preprocess::parse(steps).unwrap();
+    let prepared = |i: usize| {
+        let raw = photos.get(i).unwrap();
+        preprocess
+            .apply(&raw, photos.shape(), graph.input_shape())
+            .unwrap()
+    };
+    let calibration: Vec<Vec<f32>> = (0..20).map(prepared).collect();
+    let model = quantise(&graph, &QuantOptions::fixed(20, 12), &calibration).unwrap();
+    let input = model.graph.quantise_input(&calibration[0]).unwrap();
+    hybrid(&model, input);
+}
+
+#[test]
+#[ignore = "minutes"]
+fn squeezenet_on_six_photographs() {
+    let (Some(network), Some(table)) = (
+        file("squeezenet/squeezenet1.1.onnx"),
+        file("photos/predictions.csv"),
+    ) else {
+        return;
+    };
+    let graph = privet_model::onnx::load(&network).unwrap();
+    let preprocess = Preprocess::parse("bgr,mean=104,117,123").unwrap();
+    let table = std::fs::read_to_string(table).unwrap();
+    let photos: Vec<(Vec<f32>, u32)> = table
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            let photo = file(&format!("photos/{}", fields[0])).unwrap();
+            let photo = Samples::open(&photo).unwrap();
+            let raw = photo.get(0).unwrap();
+            let input = preprocess.apply(&raw, photo.shape(), graph.input_shape());
+            (input.unwrap(), fields[3].parse().unwrap())
+        })
+        .collect();
+    let inputs: Vec<Vec<f32>> = photos.iter().map(|(input, _)| input.clone()).collect();
+    let model = quantise(&graph, &QuantOptions::fixed(25, 12), &inputs).unwrap();
+    for (input, label) in photos {
+        let input = model.graph.quantise_input(&input).unwrap();
+        assert_eq!(hybrid(&model, input), label);
+    }
 }
