@@ -121,6 +121,9 @@ pub(crate) struct ImagenetArgs {
     /// loopback, lan, wan or MBIT,MS (repeat for more).
     #[arg(long, value_name = "LINK", default_value = "loopback")]
     link: Vec<Link>,
+    /// Memory of the server for an inference and for weights that it keeps evaluated [default: as serve].
+    #[arg(long, value_name = "SIZE", value_parser = crate::options::size)]
+    memory_budget: Option<u64>,
     /// Sessions of each combination.
     #[arg(long, value_name = "N", default_value_t = 1)]
     runs: usize,
@@ -286,6 +289,7 @@ fn imagenet_run(args: &ImagenetArgs) -> Result<(), Failure> {
         backends: args.backend.clone(),
         threads: args.threads.clone(),
         links: args.link.clone(),
+        memory_budget: args.memory_budget,
         runs: args.runs.max(1),
     };
     let table = imagenet::run(&options, &mut follow);

@@ -11,7 +11,7 @@ use privet_net::{Allow, Fingerprint, Identity, Listener, Session};
 use privet_plan::{Backend, Choice, NormClass, Party, Plan, PlanError, PlanOptions, Rates, Reveal};
 use privet_run::server::Offered;
 use privet_run::store::Store;
-use privet_run::{RunError, Served, ServerOptions, Silent};
+use privet_run::{HeldWeights, RunError, Served, ServerOptions, Silent};
 use serde_json::json;
 
 use crate::failure::{Failure, Kind};
@@ -37,6 +37,9 @@ pub(crate) struct Serve {
     /// Most bytes of prepared material that are kept for clients.
     #[arg(long, value_name = "SIZE", default_value = "64GiB", value_parser = size)]
     max_stored: u64,
+    /// Memory for an inference under encryption and for evaluated weights that are kept between inferences.
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = size)]
+    memory_budget: u64,
     /// Fingerprint of a client that may connect (repeat for more).
     #[arg(long, value_name = "FINGERPRINT")]
     allow: Vec<Fingerprint>,
@@ -217,6 +220,7 @@ fn accept(
         freed: Condvar::new(),
     };
     let alive = AtomicUsize::new(0);
+    let weights = Arc::new(HeldWeights::new(args.memory_budget));
     let mut accepted = 0;
     let mut last = Ok(());
     std::thread::scope(|scope| {
@@ -235,10 +239,10 @@ fn accept(
             }
             accepted += 1;
             alive.fetch_add(1, Ordering::AcqRel);
-            let (slots, alive) = (&slots, &alive);
+            let (slots, alive, weights) = (&slots, &alive, &weights);
             let handle = scope.spawn(move || {
                 let slot = slots.take(&session.work_counter());
-                let outcome = serve_one(args, session, models, store);
+                let outcome = serve_one(args, session, models, (store, weights));
                 drop(slot);
                 alive.fetch_sub(1, Ordering::AcqRel);
                 outcome
@@ -258,7 +262,7 @@ fn serve_one(
     args: &Serve,
     session: Session,
     models: &[Offered],
-    store: Option<&Arc<Store>>,
+    (store, weights): (Option<&Arc<Store>>, &Arc<HeldWeights>),
 ) -> Result<(), Failure> {
     let peer = session
         .peer()
@@ -275,6 +279,7 @@ fn serve_one(
         client_may_garble: args.client_may_garble,
         caps: args.caps.caps(),
         store: store.cloned(),
+        weights: Arc::clone(weights),
     };
     let outcome = privet_run::serve(session, models, &options, &mut Silent);
     for line in store.map(|s| s.take_warnings()).unwrap_or_default() {

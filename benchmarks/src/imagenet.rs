@@ -29,6 +29,8 @@ pub struct Options {
     pub threads: Vec<usize>,
     /// Links.
     pub links: Vec<Link>,
+    /// Memory of the server for an inference and for weights that it keeps evaluated; none: its default.
+    pub memory_budget: Option<u64>,
     /// Sessions of each combination.
     pub runs: usize,
 }
@@ -58,6 +60,7 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(&str, f64)) -> Result<Table, 
                 "threads": threads,
                 "link": link.to_string(),
                 "run": run,
+                "memory_budget": options.memory_budget,
             });
             if let (Value::Object(row), Value::Object(figures)) = (&mut row, figures(&printed)) {
                 row.extend(figures);
@@ -88,6 +91,9 @@ fn pair(options: &Options, backend: Backend, threads: usize, link: Link) -> Pair
     let both = || both.iter().map(|word| (*word).to_owned());
     let mut serve: Vec<String> = both().collect();
     serve.extend(["--model".to_owned(), options.model.display().to_string()]);
+    if let Some(budget) = options.memory_budget {
+        serve.extend(["--memory-budget".to_owned(), budget.to_string()]);
+    }
     let mut infer: Vec<String> = both().collect();
     if !options.samples.is_empty() {
         let samples: Vec<String> = options.samples.iter().map(usize::to_string).collect();

@@ -14,6 +14,7 @@ use crate::exec::shares::{ShareExecutor, Side};
 use crate::exec::{Executor, Outcome, Programs, Worker};
 use crate::report::{Phase, Progress, Report};
 use crate::seat::{self, AnySeat};
+use crate::weights::ModelWeights;
 
 /// A party's state over a session.
 pub(crate) struct Engine {
@@ -21,6 +22,8 @@ pub(crate) struct Engine {
     /// Set up before the first material is made: stored material needs none.
     correlated: Option<Correlated>,
     is_server: bool,
+    /// Evaluated weights, on the server's side.
+    weights: Option<ModelWeights>,
     programs: Programs,
     inferences: u64,
     setup: Phase,
@@ -46,10 +49,16 @@ impl Engine {
             seats,
             correlated: None,
             is_server,
+            weights: None,
             programs: Programs::default(),
             inferences: 0,
             setup: Mark::default().until(session, began),
         })
+    }
+
+    /// Keeps evaluated weights there.
+    pub(crate) fn hold(&mut self, weights: ModelWeights) {
+        self.weights = Some(weights);
     }
 
     /// Makes the material of one inference with the peer.
@@ -75,7 +84,7 @@ impl Engine {
         ))?;
         let channel = session.lane(0)?;
         channel.set_phase("offline");
-        let material = Material::prepare(plan, owner, correlated, channel)?;
+        let material = Material::prepare(plan, owner, correlated, self.weights.as_ref(), channel)?;
         channel.set_phase("inference");
         Ok((material, mark.until(session, began)))
     }

@@ -26,6 +26,7 @@ pub mod report;
 mod seat;
 pub mod server;
 pub mod store;
+pub mod weights;
 
 pub use client::{Answer, Client, ClientOptions};
 pub use error::RunError;
@@ -33,3 +34,4 @@ pub use exec::shares::material::Material;
 pub use prepared::Made;
 pub use report::{LayerReport, Phase, Progress, Report, Silent};
 pub use server::{Served, ServerOptions, serve};
+pub use weights::HeldWeights;

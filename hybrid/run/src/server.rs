@@ -19,6 +19,7 @@ use crate::handshake::{
 use crate::prepared::{Shelf, Taken};
 use crate::report::{Progress, Report};
 use crate::store::{Store, drive};
+use crate::weights::{HeldWeights, ModelWeights};
 
 /// What the server grants.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub struct ServerOptions {
     pub caps: Caps,
     /// Where prepared material is kept for clients that ask for it.
     pub store: Option<Arc<Store>>,
+    /// Evaluated weights, kept for later inferences and shared by sessions.
+    pub weights: Arc<HeldWeights>,
 }
 
 impl Default for ServerOptions {
@@ -50,6 +53,7 @@ impl Default for ServerOptions {
             client_may_garble: false,
             caps: Caps::default(),
             store: None,
+            weights: Arc::default(),
         }
     }
 }
@@ -104,7 +108,8 @@ fn run(
 ) -> Result<Served, RunError> {
     let started = Instant::now();
     let (plan, offered, verify) = agree(session, models, options)?;
-    let engine = Engine::set_up(session, &plan, true, started)?;
+    let mut engine = Engine::set_up(session, &plan, true, started)?;
+    engine.hold(ModelWeights::new(&options.weights, offered.id, &plan));
     let store = options.store.as_ref();
     let shelf = Shelf::new(store, session, Party::Server, offered.id, &plan);
     // A request carries at most one input, ten bytes an integer.

@@ -10,6 +10,7 @@
 //! - Cost: [`Lattice::cost`]; of each layer two messages that wait for each other, the public key with the first.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use privet_he::{
     Answer, Ciphertext, Inputs, Keys, Parameters, Plain, Positions, Products, PublicKey, Weights,
@@ -25,6 +26,7 @@ use zeroize::Zeroizing;
 
 use super::words::{Words, low};
 use crate::error::RunError;
+use crate::weights::ModelWeights;
 
 /// Evaluated weights that are held at a time, in bytes.
 const WEIGHTS: usize = 64 << 20;
@@ -244,8 +246,9 @@ impl Server {
     pub(super) fn multiply(
         &mut self,
         channel: &mut Channel,
-        layer: &Layer,
+        (layer, node): (&Layer, usize),
         params: &Params,
+        kept: Option<&ModelWeights>,
     ) -> Result<Vec<u64>, RunError> {
         if !layer.lattice.norm.covers(params) {
             return Err(RunError::Incompatible(
@@ -267,7 +270,16 @@ impl Server {
                 Some((range, inputs)) if range == sources => inputs,
                 _ => beside(&ciphertexts, &sources)?,
             };
-            let weights = weights(layer, (first, rows), &sources, &params.weights)?;
+            let make = || weights(layer, (first, rows), &sources, &params.weights);
+            let weights = match kept {
+                Some(kept) => kept.get(
+                    node,
+                    first,
+                    weight_bytes(layer, (rows, sources.len())),
+                    make,
+                )?,
+                None => Arc::new(make()?),
+            };
             let mut products = Products::new(layer.parameters(), tiles, rows)?;
             products.accumulate(&weights, &inputs.iter().collect::<Vec<_>>())?;
             drop(weights);
@@ -360,6 +372,15 @@ fn beside(tiles: &[Vec<Ciphertext>], sources: &Range<usize>) -> Result<Vec<Input
         Ok(Inputs::new(&tile)?)
     });
     inputs.collect()
+}
+
+/// Memory of a block of weights.
+fn weight_bytes(layer: &Layer, (rows, columns): (usize, usize)) -> u64 {
+    let whole = Weights::bytes(layer.parameters(), (rows, columns)) as u64;
+    if layer.packing.are_constants() {
+        return whole / layer.packing.degree() as u64;
+    }
+    whole
 }
 
 /// A block of weights, evaluated; constants are left as they are.

@@ -17,6 +17,7 @@ use super::correlated::Correlated;
 use super::encrypted;
 use super::words::{Words, low};
 use crate::error::RunError;
+use crate::weights::ModelWeights;
 
 /// One party's material for one inference of one plan. Used once: moved into the inference.
 ///
@@ -67,6 +68,7 @@ impl Material {
         plan: &Plan,
         side: Owner<'_>,
         correlated: &mut Correlated,
+        weights: Option<&ModelWeights>,
         channel: &mut Channel,
     ) -> Result<Self, RunError> {
         let mut parts = VecDeque::new();
@@ -96,7 +98,7 @@ impl Material {
                                 None => Encryption::set_up(lattice, side, channel)?,
                             };
                             let ready = encryption.insert(ready);
-                            ready.multiply(plan, side, channel, linear, lattice, mask)?
+                            ready.multiply(plan, side, (channel, weights), linear, lattice, mask)?
                         }
                         Products::Transfers { inputs_choose } => {
                             let choosers = if *inputs_choose {
@@ -264,7 +266,7 @@ impl Encryption {
         &mut self,
         plan: &Plan,
         side: Owner<'_>,
-        channel: &mut Channel,
+        (channel, weights): (&mut Channel, Option<&ModelWeights>),
         step: &ShareLinear,
         lattice: &Lattice,
         mask: &mut Words,
@@ -279,7 +281,7 @@ impl Encryption {
             (Self::Server(server), Owner::Server(model)) => {
                 let params = model.params.get(step.node).and_then(Option::as_ref);
                 let params = params.ok_or(RunError::Contradiction("a layer has no parameters"))?;
-                server.multiply(channel, &layer, params)
+                server.multiply(channel, (&layer, step.node), params, weights)
             }
             (Self::Client(_), Owner::Server(_)) | (Self::Server(_), Owner::Client) => {
                 Err(RunError::Contradiction("encryption on the wrong side"))
