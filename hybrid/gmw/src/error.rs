@@ -94,6 +94,12 @@ pub enum ApiMisuse {
         /// What is wrong.
         what: &'static str,
     },
+    /// A netlist, or planes of bits, that do not fit together.
+    #[error("bits of a netlist: {what}")]
+    Netlist {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A parameter that the operation does not exist for.
     #[error("{what}: {got} is outside {least}..={most}")]
     Parameter {

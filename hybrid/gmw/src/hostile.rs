@@ -349,6 +349,38 @@ fn selections_and_products_survive() {
 }
 
 #[test]
+fn netlists_survive() {
+    use crate::netlist::{Evaluate, Levels, planes::Planes};
+    use privet_netlists::catalogue::BlockSpec;
+    let block = BlockSpec::AddShallow { bits: 6 };
+    let netlist: &'static _ = Box::leak(Box::new(block.netlist().unwrap()));
+    let levels: &'static _ = Box::leak(Box::new(Levels::new(netlist)));
+    let (step, demand) =
+        privet_plan::cost::boolean::cost(&privet_plan::cost::boolean::levels(netlist), N);
+    let cost = OpCost {
+        demand,
+        client_bytes: step.client_bytes,
+        server_bytes: step.server_bytes,
+        latencies: step.flights,
+    };
+    fn begin<P: Party + 'static>(
+        netlist: &'static privet_netlists::Netlist,
+        levels: &'static Levels,
+        material: &mut Material<P>,
+    ) -> Box<dyn Flights> {
+        let numbers: Vec<u64> = (0..N as u64).map(|i| i * 37).collect();
+        let inputs = Planes::of_words(&numbers, netlist.input_bits());
+        Box::new(Evaluate::new(netlist, levels, &inputs, material).unwrap())
+    }
+    besiege(&Protocol {
+        name: "netlist",
+        cost,
+        client: Box::new(move |material| begin::<Client>(netlist, levels, material)),
+        server: Box::new(move |material| begin::<Server>(netlist, levels, material)),
+    });
+}
+
+#[test]
 fn openings_survive() {
     let reveal = protocol!(
         "reveal",

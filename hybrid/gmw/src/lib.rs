@@ -9,6 +9,7 @@
 //! | [`compare`], [`relu`], [`select`] | millionaires' comparison in planned shapes, signs, ReLU with truncation, MUX, B2A |
 //! | [`trunc`], [`divide`] | truncation, change of ring and division, exact for every sign |
 //! | [`max`], [`pool`], [`argmax`] | maxima, limits, pools, the index of the greatest number |
+//! | [`netlist`] | any netlist under GMW, level by level |
 //! | [`product`] | products by correlated OT |
 //!
 //! Semi-honest adversary. Cores are pure: [`Context`] alone moves their messages.
@@ -29,6 +30,7 @@ mod hostile;
 pub mod ideal;
 pub mod material;
 pub mod max;
+pub mod netlist;
 pub mod pool;
 pub mod product;
 pub mod relu;

@@ -9,6 +9,7 @@
 mod it {
     mod laws;
     mod max;
+    mod netlist;
     mod pair;
     mod parties;
     mod relu;

@@ -12,14 +12,13 @@ mod boolean;
 mod bridge;
 pub(crate) mod correlated;
 mod encrypted;
-mod gmw;
 mod linear;
 pub(crate) mod material;
-mod planes;
 mod words;
 
 use std::time::Instant;
 
+use privet_gmw::netlist::planes::Planes;
 use privet_model::quant::ir::Model;
 use privet_net::Channel;
 use privet_plan::{BufferId, Domain, Plan, ShareStep, StepKind};
@@ -30,7 +29,6 @@ use crate::report::{LayerReport, Progress};
 use crate::seat::AnySeat;
 use bits::Bits;
 use material::{Material, Parts};
-use planes::Planes;
 use words::Words;
 
 /// Which machine this is, and what it alone holds.

@@ -1,9 +1,10 @@
 //! Material for bits at one party, and the protocols of `privet-gmw` that use it up.
 
-use privet_gmw::source::Source;
+use privet_gmw::netlist::Levels;
+use privet_gmw::netlist::planes::Planes;
 use privet_gmw::{Context, Material, Stored};
 use privet_net::Channel;
-use privet_ot::triples::Triples;
+use privet_netlists::netlist::Netlist;
 use privet_plan::cost::gmw::Demand;
 use privet_plan::share::COMPARED;
 use privet_plan::{Compared, Party, ReluTrunc, Work};
@@ -56,12 +57,19 @@ impl Bits {
         made.map_err(|error| RunError::Input(format!("prepared material: {error}")))
     }
 
-    pub(super) fn triples(&mut self, words: usize) -> Result<Triples<1>, RunError> {
-        let taken = match self {
-            Self::Client(stored) => stored.material().take_triples(words),
-            Self::Server(stored) => stored.material().take_triples(words),
+    /// A netlist's outputs for as many instances as the planes of its inputs hold.
+    pub(super) fn netlist(
+        &mut self,
+        channel: &mut Channel,
+        netlist: &Netlist,
+        levels: &Levels,
+        inputs: &Planes,
+    ) -> Result<Planes, RunError> {
+        let made = match self {
+            Self::Client(stored) => Context::new(channel, stored).netlist(netlist, levels, inputs),
+            Self::Server(stored) => Context::new(channel, stored).netlist(netlist, levels, inputs),
         };
-        Ok(taken.map_err(privet_gmw::Error::from)?)
+        Ok(made?)
     }
 
     fn relu_trunc(

@@ -1,11 +1,11 @@
 //! Netlists under GMW, moves of shared bits, and the opening of the answer.
 
+use privet_gmw::netlist::Levels;
+use privet_gmw::netlist::planes::{Planes, bit, set};
 use privet_net::Channel;
 use privet_plan::cost::boolean::units;
 use privet_plan::{Bridge, BufferId, CellStep, Domain, Port, Source, WireStep, WireWords};
 
-use super::gmw::{Evaluation, Levels};
-use super::planes::{Planes, bit, set};
 use super::words::Words;
 use super::{Held, ShareExecutor};
 use crate::error::RunError;
@@ -35,11 +35,6 @@ impl ShareExecutor<'_> {
                 "a netlist's output does not fit its buffer",
             ));
         }
-        let evaluation = Evaluation {
-            netlist: &netlist,
-            levels: &levels,
-            is_server: self.side.is_server(),
-        };
         for unit in units(step.instances) {
             let mut inputs = Planes::zeros(unit.len(), netlist.input_bits());
             let mut at = 0;
@@ -61,7 +56,9 @@ impl ShareExecutor<'_> {
                 }
                 at += declared.bits as usize;
             }
-            let results = evaluation.run(channel, inputs, unit.len(), &mut self.bits_left)?;
+            let results = self
+                .bits_left
+                .netlist(channel, &netlist, &levels, &inputs)?;
             for b in 0..netlist.output_bits() {
                 let plane = results.plane(b)?;
                 let to = out.plane_mut(b)?;
@@ -86,11 +83,6 @@ impl ShareExecutor<'_> {
         let fresh = match (target.domain, is_server) {
             (Domain::Arith, true) => Words::random(target.bits, target.elements),
             _ => Words::zeros(target.bits, target.elements),
-        };
-        let evaluation = Evaluation {
-            netlist: &netlist,
-            levels: &levels,
-            is_server,
         };
         let mut bits = Planes::zeros(target.elements, target.bits as usize);
         if netlist.output_bits() != target.bits as usize {
@@ -130,7 +122,9 @@ impl ShareExecutor<'_> {
                 }
                 at += width;
             }
-            let results = evaluation.run(channel, inputs, unit.len(), &mut self.bits_left)?;
+            let results = self
+                .bits_left
+                .netlist(channel, &netlist, &levels, &inputs)?;
             // Units begin at multiples of eight.
             for b in 0..target.bits as usize {
                 let plane = bits.plane_mut(b)?;

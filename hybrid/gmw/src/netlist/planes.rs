@@ -3,18 +3,22 @@
 use privet_ring::bits::{from_planes, to_planes};
 use zeroize::Zeroizing;
 
-use crate::error::RunError;
+use crate::error::{ApiMisuse, Error};
 
-const OUTSIDE: RunError = RunError::Contradiction("a word outside its buffer");
+const OUTSIDE: ApiMisuse = ApiMisuse::Netlist {
+    what: "a bit outside its planes",
+};
 
 /// One party's shares of `len` words: plane b holds bit b of each, eight to a byte.
-pub(crate) struct Planes {
+pub struct Planes {
     len: usize,
     bytes: Zeroizing<Vec<u8>>,
 }
 
 impl Planes {
-    pub(crate) fn zeros(len: usize, bits: usize) -> Self {
+    /// Zeros: of public zeros, or of words that the peer alone knows.
+    #[must_use]
+    pub fn zeros(len: usize, bits: usize) -> Self {
         Self {
             len,
             bytes: Zeroizing::new(vec![0; bits * len.div_ceil(8)]),
@@ -22,7 +26,8 @@ impl Planes {
     }
 
     /// The low `bits` bits of each value.
-    pub(crate) fn of_words(values: &[u64], bits: usize) -> Self {
+    #[must_use]
+    pub fn of_words(values: &[u64], bits: usize) -> Self {
         let mut planes = Self::zeros(values.len(), bits);
         let words = Zeroizing::new(to_planes(values, bits));
         let stride = planes.stride();
@@ -38,7 +43,8 @@ impl Planes {
     }
 
     /// The words, of at most 64 bits.
-    pub(crate) fn words(&self) -> Vec<u64> {
+    #[must_use]
+    pub fn words(&self) -> Vec<u64> {
         let stride = self.len.div_ceil(64);
         let mut words = Zeroizing::new(vec![0u64; stride * self.bits()]);
         let planes = self.bytes.chunks_exact(self.stride().max(1));
@@ -53,47 +59,79 @@ impl Planes {
         from_planes(&words, self.len)
     }
 
+    /// Number of words.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Bytes of a plane.
-    pub(crate) const fn stride(&self) -> usize {
+    #[must_use]
+    pub const fn stride(&self) -> usize {
         self.len.div_ceil(8)
     }
 
     /// Number of planes.
-    pub(crate) fn bits(&self) -> usize {
+    #[must_use]
+    pub fn bits(&self) -> usize {
         self.bytes.len() / self.stride().max(1)
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// All planes, one after the other.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+    /// All planes, to be written.
+    #[must_use]
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.bytes
     }
 
-    pub(crate) fn plane(&self, bit: usize) -> Result<&[u8], RunError> {
+    /// The plane of one bit.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn plane(&self, bit: usize) -> Result<&[u8], Error> {
         let stride = self.stride();
         self.bytes
             .get(bit * stride..(bit + 1) * stride)
-            .ok_or(OUTSIDE)
+            .ok_or_else(|| OUTSIDE.into())
     }
 
-    pub(crate) fn plane_mut(&mut self, bit: usize) -> Result<&mut [u8], RunError> {
+    /// The plane of one bit, to be written.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn plane_mut(&mut self, bit: usize) -> Result<&mut [u8], Error> {
         let stride = self.stride();
         self.bytes
             .get_mut(bit * stride..(bit + 1) * stride)
-            .ok_or(OUTSIDE)
+            .ok_or_else(|| OUTSIDE.into())
     }
 }
 
 /// Bit `index` of a plane.
-pub(crate) fn bit(plane: &[u8], index: usize) -> Result<u8, RunError> {
+///
+/// # Errors
+/// There is none.
+pub fn bit(plane: &[u8], index: usize) -> Result<u8, Error> {
     let byte = plane.get(index / 8).ok_or(OUTSIDE)?;
     Ok(byte >> (index % 8) & 1)
 }
 
 /// Sets bit `index` of a plane, which is zero so far.
-pub(crate) fn set(plane: &mut [u8], index: usize, value: u8) -> Result<(), RunError> {
+///
+/// # Errors
+/// There is none.
+pub fn set(plane: &mut [u8], index: usize, value: u8) -> Result<(), Error> {
     *plane.get_mut(index / 8).ok_or(OUTSIDE)? |= value << (index % 8);
     Ok(())
 }
