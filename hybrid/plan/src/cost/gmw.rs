@@ -4,6 +4,8 @@
 //! one batch. [`OpCost::chunked`] sums over batches.
 
 mod max;
+#[cfg(test)]
+mod tests;
 mod trunc;
 
 pub use max::{Argmax, average, clip, max};
