@@ -187,8 +187,8 @@ fn mnist(
             max_drop: 0.002,
             // A dense layer of live units needs no map; single weights go by their width.
             weights: false,
-            value_bits: vec![10],
-            weight_bits: vec![4],
+            value_bits: vec![14, 12, 10],
+            weight_bits: vec![8, 6, 5, 4, 3],
             retrain: so_long(3, &training),
             ..ShrinkOptions::default()
         },
@@ -217,7 +217,8 @@ fn b2() -> Result<Recipe, Error> {
         training(25, 128, 2e-3),
     )?;
     recipe.shrink.rank = Some(80);
-    recipe.shrink.value_bits = vec![12];
+    recipe.shrink.value_bits = vec![14];
+    recipe.shrink.weight_bits = vec![4];
     recipe.shrink.enough = Some(10.0);
     Ok(recipe)
 }
