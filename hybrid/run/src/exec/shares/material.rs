@@ -357,7 +357,7 @@ mod tests {
         };
         let vector = vectors.iter().find(|v| with_weights(&v.model)).unwrap();
         let (model, case) = (&vector.model, &vector.cases[0]);
-        for backend in [Backend::Ot, Backend::GcOt] {
+        for backend in [Backend::Ot, Backend::GcOt, Backend::Hybrid] {
             let plan = plan(model, backend);
             let party = |is_server: bool, session: &mut Session, stored: Option<Vec<u8>>| {
                 let (side, party) = match is_server {

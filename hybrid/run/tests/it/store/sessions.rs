@@ -154,7 +154,7 @@ fn prepared(reports: &[Report]) -> Vec<bool> {
 
 #[test]
 fn what_one_session_prepares_another_uses_once() {
-    for backend in [Backend::Ot, Backend::GcOt] {
+    for backend in [Backend::Ot, Backend::GcOt, Backend::Hybrid] {
         let parties = Parties::new(&format!("use-{backend}"));
         parties.prepare(wishes(backend), 3);
         let first = parties.ask((true, true), wishes(backend), 2);
