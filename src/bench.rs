@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use privet_benchmarks::deepsecure::BenchError;
-use privet_benchmarks::{Table, deepsecure, garble, imagenet, nonlinear, ot};
+use privet_benchmarks::{Table, deepsecure, garble, he, imagenet, nonlinear, ot};
 use privet_net::Link;
 use privet_plan::Backend;
 use serde_json::Value;
@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Nonlinear(NonlinearArgs),
     /// A whole network on one's own inputs, two processes over TLS on this machine: offline and online parts, equal to the clear result.
     Imagenet(ImagenetArgs),
+    /// Homomorphic encryption: transforms and products by kernel, and its steps, on one thread.
+    He(HeArgs),
     /// The second process of `garble`.
     #[command(hide = true)]
     GarblePeer(GarblePeer),
@@ -63,6 +65,17 @@ pub(crate) struct OtArgs {
     /// Silent OT with the kernel in use only.
     #[arg(long)]
     this_kernel: bool,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What to measure.
+#[derive(Args)]
+pub(crate) struct HeArgs {
+    /// Seconds per measurement.
+    #[arg(long, value_name = "S", default_value_t = 0.5)]
+    seconds: f64,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -243,6 +256,16 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
                 this_kernel: args.this_kernel,
             };
             let table = ot::run(&options).map_err(|e| Failure::check(e.to_string()))?;
+            show(&table, args.json)
+        }
+        Command::He(args) => {
+            if !args.seconds.is_finite() {
+                return Err(Failure::usage("--seconds takes a number"));
+            }
+            let options = he::Options {
+                seconds: args.seconds.clamp(0.0, 600.0),
+            };
+            let table = he::run(&options).map_err(|e| Failure::check(e.to_string()))?;
             show(&table, args.json)
         }
         Command::Nonlinear(args) => {

@@ -8,6 +8,7 @@
 pub mod circuits;
 pub mod deepsecure;
 pub mod garble;
+pub mod he;
 pub mod imagenet;
 pub mod machine;
 pub mod nonlinear;
