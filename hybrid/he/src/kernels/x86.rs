@@ -4,6 +4,7 @@
     reason = "tables of `degree` entries, indexed by positions below it"
 )]
 
+mod avx2;
 mod ifma;
 
 use super::Kernel;
@@ -14,7 +15,7 @@ use crate::table::Root;
 /// Bits of a factor of the instructions `vpmadd52`.
 const DIGIT: u32 = 52;
 
-/// Constants for vectors: everything is in Montgomery form with `R = 2^52`.
+/// Constants for vectors: in Montgomery form with `R = 2^52`, and as doubles.
 pub(crate) struct Wide {
     /// `q^−1` modulo `2^52`.
     inverse_q: u64,
@@ -26,9 +27,14 @@ pub(crate) struct Wide {
     shrink_root: Pair,
     forward: Roots,
     inverse: Roots,
+    one_double: Pair,
+    shrink_double: Pair,
+    shrink_root_double: Pair,
+    forward_doubles: Roots,
+    inverse_doubles: Roots,
 }
 
-/// `w·2^52` modulo q, and that over q modulo `2^52`.
+/// `w·2^52` modulo q, and that over q modulo `2^52`; or the bits of two doubles: `w` of least absolute value, and that over q.
 #[derive(Clone, Copy)]
 struct Pair {
     value: u64,
@@ -50,14 +56,34 @@ impl Pair {
         let quotient = value.wrapping_mul(inverse_q) & ((1 << DIGIT) - 1);
         Self { value, quotient }
     }
+
+    fn doubles(q: Modulus, w: u64) -> Self {
+        let own = if 2 * w > q.value() {
+            -double(q.value() - w)
+        } else {
+            double(w)
+        };
+        Self {
+            value: own.to_bits(),
+            quotient: (own / double(q.value())).to_bits(),
+        }
+    }
+}
+
+/// An integer of up to 52 bits.
+#[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+const fn double(x: u64) -> f64 {
+    x as f64
 }
 
 impl Wide {
     pub(crate) fn new(q: Modulus, forward: &[Root], inverse: &[Root]) -> Self {
         let inverse_q = invert_digit(q.value());
         let pair = |w| Pair::new(q, inverse_q, w);
-        let pairs =
-            |roots: &[Root]| -> Vec<Pair> { roots.iter().map(|root| pair(root.value)).collect() };
+        let doubles = |w| Pair::doubles(q, w);
+        let pairs = |roots: &[Root], form: &dyn Fn(u64) -> Pair| -> Vec<Pair> {
+            roots.iter().map(|root| form(root.value)).collect()
+        };
         let shrink = q.invert(forward.len() as u64);
         let last = inverse.get(1).map_or(1, |root| root.value);
         Self {
@@ -65,8 +91,13 @@ impl Wide {
             enter: pair(q.reduce(1 << DIGIT)),
             shrink: pair(shrink),
             shrink_root: pair(q.mul(shrink, last)),
-            forward: Roots::new(&pairs(forward)),
-            inverse: Roots::new(&pairs(inverse)),
+            forward: Roots::new(&pairs(forward, &pair)),
+            inverse: Roots::new(&pairs(inverse, &pair)),
+            one_double: doubles(1),
+            shrink_double: doubles(shrink),
+            shrink_root_double: doubles(q.mul(shrink, last)),
+            forward_doubles: Roots::new(&pairs(forward, &doubles)),
+            inverse_doubles: Roots::new(&pairs(inverse, &doubles)),
         }
     }
 }
@@ -119,5 +150,5 @@ fn invert_digit(q: u64) -> u64 {
 
 /// What this machine can run beside `portable`, the fastest last.
 pub(super) fn kernels() -> impl Iterator<Item = Kernel> {
-    [ifma::kernel()].into_iter().flatten()
+    [avx2::kernel(), ifma::kernel()].into_iter().flatten()
 }
