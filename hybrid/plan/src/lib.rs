@@ -27,5 +27,5 @@ pub use plan::Plan;
 pub use share::{Bridge, Compared, Products, ReluTrunc, ShareLinear, ShareStep, Work};
 pub use step::{
     BitMap, Buffer, BufferId, CellStep, Domain, LinearGroup, LinearStep, Port, Row, Source, Step,
-    StepKind, TapSet, WireStep, WireWords, units,
+    StepKind, Sums, TapSet, WireStep, WireWords, units,
 };

@@ -2,6 +2,7 @@
 
 mod cells;
 mod linear;
+mod magnitude;
 mod output;
 mod pool;
 mod rows;
@@ -28,6 +29,8 @@ pub(crate) struct Lowering<'g> {
     buffers: Vec<Buffer>,
     steps: Vec<Step>,
     place: HashMap<TensorId, BufferId>,
+    /// Bits of the values of tensors that are never negative.
+    magnitudes: Vec<Option<u32>>,
     tweaks: u64,
     /// Bytes that the plan itself and its netlists take, counted before they are made.
     charged: u64,
@@ -60,6 +63,7 @@ pub(crate) fn lower(
         buffers: Vec::new(),
         steps: Vec::new(),
         place: HashMap::new(),
+        magnitudes: magnitude::magnitudes(graph),
         tweaks: 0,
         charged: 0,
         budget,

@@ -14,7 +14,7 @@ use crate::lattice::{Hiding, Lattice};
 use crate::lower::{LANES, lower};
 use crate::options::{Backend, Caps, Party, PlanOptions};
 use crate::share::{Products, ShareStep};
-use crate::step::{Buffer, BufferId, LinearStep, Step, StepKind};
+use crate::step::{Buffer, BufferId, LinearStep, Step, StepKind, Sums};
 
 /// Memory of a party beside labels and steps: frames, threads, kernels' scratch.
 const FIXED_MEMORY: u64 = 48 << 20;
@@ -447,7 +447,11 @@ impl StepKind {
             Self::Linear(step) => {
                 let acc = u64::from(step.acc_bits + 1);
                 let group = |g: &crate::step::LinearGroup| {
-                    let words = (g.tapsets.len() + g.rows.len() + LANES) as u64 * acc;
+                    let sums = match g.sums {
+                        Sums::Shared => g.tapsets.len(),
+                        Sums::Own => 0,
+                    };
+                    let words = (sums + g.rows.len() + LANES) as u64 * acc;
                     let by_ot = match options.garbler {
                         Party::Server => 0,
                         Party::Client => {
@@ -477,7 +481,7 @@ impl LinearStep {
         sizes.sort_unstable();
         sizes.dedup();
         let mut blocks = Vec::new();
-        if !sizes.is_empty() {
+        if self.groups.iter().any(|g| g.sums == Sums::Shared) {
             blocks.push(self.bias_block());
         }
         for terms in sizes {

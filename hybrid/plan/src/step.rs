@@ -113,8 +113,8 @@ pub enum StepKind {
 /// Dot products of rows of weights with sets of input elements.
 ///
 /// Row r of a group computes, mod 2^(acc_bits), `sum_j w[r][j] * x[tapset(r)][j] + bias[filter(r)]`
-/// by the ±1-digit method: first the chain of SUM blocks per tap set gives `-sum_j x_j - terms`, then
-/// an ADD brings in the row's constant, known to the weights' owner, then the chain of DOT blocks.
+/// by the ±1-digit method: a chain of SUM blocks gives `-sum_j x_j - terms`, the row's constant, known
+/// to the weights' owner, comes in, and a chain of DOT blocks brings the products.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LinearStep {
     /// Graph node whose parameters are used.
@@ -123,6 +123,11 @@ pub struct LinearStep {
     pub input: BufferId,
     /// Width of an input word.
     pub input_bits: u32,
+    /// Low bits of an input word that enter products.
+    pub term_bits: u32,
+    /// No input word is negative: the bits above `term_bits` are zero. Products are then taken of
+    /// `x - 2^(term_bits - 1)`, a signed word, and the row's constant makes up for it.
+    pub unsigned: bool,
     /// Width of a weight.
     pub weight_bits: u32,
     /// Width L of the accumulator.
@@ -135,9 +140,22 @@ pub struct LinearStep {
     pub groups: Vec<LinearGroup>,
 }
 
+/// How the rows of a group come to their sums of inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Sums {
+    /// Rows share tap sets: one chain of SUM blocks for each tap set, and an ADD for each row brings
+    /// in its constant.
+    Shared,
+    /// Tap set i is row i's alone: its chain of SUM blocks starts with the row's constant. A row
+    /// without terms is its constant and costs nothing.
+    Own,
+}
+
 /// Rows with the same number of terms, cut alike into chunks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LinearGroup {
+    /// How sums of inputs are made.
+    pub sums: Sums,
     /// Terms in each row.
     pub terms: usize,
     /// Terms in each chunk, first to last; their sum is `terms`.
@@ -149,7 +167,7 @@ pub struct LinearGroup {
 }
 
 /// The inputs of a row, and where in a filter their weights stand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TapSet {
     /// Element of the input buffer, per term.
     pub elements: Vec<u32>,

@@ -280,10 +280,15 @@ impl Client {
                 values.len()
             )));
         }
-        if let Some(value) = values.iter().find(|v| !tensor.ring.contains(**v)) {
+        if let Some(value) = values.iter().find(|v| !tensor.admits(**v)) {
             return Err(RunError::Input(format!(
-                "the input value {value} does not fit {} bits",
-                tensor.ring.bits()
+                "the input value {value} does not fit {} bits{}",
+                tensor.range.bits.min(tensor.ring.bits()),
+                if tensor.range.non_negative {
+                    " without a sign"
+                } else {
+                    ""
+                }
             )));
         }
         Ok(())

@@ -19,5 +19,6 @@ mod it {
     mod rig;
     mod shares;
     mod store;
+    mod terms;
     mod vectors;
 }

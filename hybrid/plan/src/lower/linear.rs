@@ -13,10 +13,13 @@ use crate::cost::ot::cot_secrets;
 use crate::cost::{Known, StepCost};
 use crate::error::PlanError;
 use crate::options::Party;
-use crate::step::{LinearStep, StepKind, TapSet, units};
+use crate::step::{LinearGroup, LinearStep, StepKind, Sums, TapSet, units};
 
 /// Instances that are garbled side by side, at most: a plan cuts work into units of this many.
 pub const LANES: usize = 32;
+
+/// Bytes of a row and of a tap set of its own, without the taps.
+const ROW: u64 = 12 + 48;
 
 /// Terms of one DOT or SUM block.
 const CHUNK_TERMS: u32 = 16;
@@ -28,7 +31,7 @@ impl Lowering<'_> {
         node: &Node,
         linear: &Linear,
     ) -> Result<(), PlanError> {
-        self.charge(linear.inputs as u64 * 8 + linear.outputs as u64 * 12)?;
+        self.charge(linear.inputs as u64 * 8 + linear.outputs as u64 * ROW)?;
         let taps = (0..linear.inputs)
             .map(|i| element(&node.name, i))
             .collect::<Result<Vec<_>, _>>()?;
@@ -61,7 +64,9 @@ impl Lowering<'_> {
             let patterns = self.patterns(node, conv.sparsity.as_ref(), range, filter_len)?;
             for position in 0..positions {
                 let most = filter_len.saturating_mul(8);
-                self.charge((most.saturating_mul(patterns.len()) + filters * 12 + 64) as u64)?;
+                self.charge(
+                    most.saturating_mul(patterns.len()) as u64 + filters as u64 * ROW + 64,
+                )?;
                 let taps = geometry.taps(&node.name, conv, g, position)?;
                 for pattern in &patterns {
                     let rows = pattern.filters.iter();
@@ -87,11 +92,13 @@ impl Lowering<'_> {
             let flags = filters.len().saturating_mul(length);
             self.charge(flags.saturating_add(map.live().saturating_mul(8)) as u64)?;
             let (terms, weights) = (CHUNK_TERMS, self.weights_known());
-            let [input_bits, acc_bits] = self.widths(node)?;
+            let [_, acc_bits] = self.widths(node)?;
+            let (term_bits, _) = self.terms(node)?;
             let weight_bits = node.op.weight_bits().unwrap_or_default();
-            let sum = sum_block(terms, input_bits, acc_bits);
-            let dot = dot_block(terms, input_bits, weight_bits, acc_bits);
-            cut.sum = self.block(&node.name, &sum, &sum_ports(terms))?.rows();
+            let sum = sum_block(terms, term_bits, acc_bits);
+            let dot = dot_block(terms, term_bits, weight_bits, acc_bits);
+            let ports = sum_ports(terms, Known::Nobody);
+            cut.sum = self.block(&node.name, &sum, &ports)?.rows();
             cut.dot = self
                 .block(&node.name, &dot, &dot_ports(terms, weights))?
                 .rows();
@@ -113,6 +120,16 @@ impl Lowering<'_> {
         Ok([tensor.ring.bits(), acc_bits])
     }
 
+    /// Bits of an input that enter products, and whether no input is negative.
+    fn terms(&self, node: &Node) -> Result<(u32, bool), PlanError> {
+        let (_, tensor) = self.operand(node, 0)?;
+        let id = node.inputs.first().map_or(usize::MAX, |id| id.0 as usize);
+        Ok(match self.magnitudes.get(id).copied().flatten() {
+            Some(bits) => (bits.max(2).min(tensor.ring.bits()), true),
+            None => (tensor.ring.bits(), false),
+        })
+    }
+
     fn dot_products(
         &mut self,
         index: usize,
@@ -123,11 +140,14 @@ impl Lowering<'_> {
     ) -> Result<(), PlanError> {
         let (input, _) = self.operand(node, 0)?;
         let [input_bits, acc_bits] = self.widths(node)?;
+        let (term_bits, unsigned) = self.terms(node)?;
         let out = self.buffer_for(node.output, &node.name)?;
         let step = LinearStep {
             node: index,
             input,
             input_bits,
+            term_bits,
+            unsigned,
             weight_bits,
             acc_bits,
             filter_len,
@@ -136,21 +156,7 @@ impl Lowering<'_> {
         };
         let mut cost = StepCost::default();
         for group in &step.groups {
-            let weights = self.weights_known();
-            for terms in &group.chunks {
-                let sum = self.block(&node.name, &step.sum_block(*terms), &sum_ports(*terms))?;
-                cost.add_block(sum, group.tapsets.len() as u64);
-                let dot = self.block(
-                    &node.name,
-                    &step.dot_block(*terms),
-                    &dot_ports(*terms, weights),
-                )?;
-                cost.add_block(dot, group.rows.len() as u64);
-            }
-            if group.terms > 0 {
-                let bias = self.block(&node.name, &step.bias_block(), &[Known::Nobody, weights])?;
-                cost.add_block(bias, group.rows.len() as u64);
-            }
+            self.group_cost(&node.name, &step, group, &mut cost)?;
         }
         let mut cost = self.with_tables(cost);
         if self.options.garbler == Party::Client {
@@ -164,19 +170,46 @@ impl Lowering<'_> {
         self.place.insert(node.output, out);
         Ok(())
     }
+
+    fn group_cost(
+        &mut self,
+        name: &str,
+        step: &LinearStep,
+        group: &LinearGroup,
+        cost: &mut StepCost,
+    ) -> Result<(), PlanError> {
+        let weights = self.weights_known();
+        let rows = group.rows.len() as u64;
+        let mut first = match group.sums {
+            Sums::Shared => Known::Nobody,
+            Sums::Own => weights,
+        };
+        for terms in &group.chunks {
+            let sum = self.block(name, &step.sum_block(*terms), &sum_ports(*terms, first))?;
+            cost.add_block(sum, group.tapsets.len() as u64);
+            first = Known::Nobody;
+            let ports = dot_ports(*terms, weights);
+            cost.add_block(self.block(name, &step.dot_block(*terms), &ports)?, rows);
+        }
+        if group.sums == Sums::Shared {
+            let bias = self.block(name, &step.bias_block(), &[Known::Nobody, weights])?;
+            cost.add_block(bias, rows);
+        }
+        Ok(())
+    }
 }
 
 impl LinearStep {
     /// The block that sums `terms` inputs into an accumulator of L + 1 bits.
     #[must_use]
     pub const fn sum_block(&self, terms: u32) -> BlockSpec {
-        sum_block(terms, self.input_bits, self.acc_bits)
+        sum_block(terms, self.term_bits, self.acc_bits)
     }
 
     /// The block that adds `terms` products to an accumulator of L + 1 bits.
     #[must_use]
     pub const fn dot_block(&self, terms: u32) -> BlockSpec {
-        dot_block(terms, self.input_bits, self.weight_bits, self.acc_bits)
+        dot_block(terms, self.term_bits, self.weight_bits, self.acc_bits)
     }
 
     /// The block that brings in a row's constant.
@@ -205,10 +238,12 @@ const fn dot_block(terms: u32, a_bits: u32, w_bits: u32, ring_bits: u32) -> Bloc
     })
 }
 
-/// Classes of the ports of a SUM block.
+/// Classes of the ports of a SUM block: inputs, accumulator.
 #[must_use]
-pub fn sum_ports(terms: u32) -> Vec<Known> {
-    vec![Known::Nobody; terms as usize + 1]
+pub fn sum_ports(terms: u32, acc: Known) -> Vec<Known> {
+    let mut ports = vec![Known::Nobody; terms as usize];
+    ports.push(acc);
+    ports
 }
 
 /// Classes of the ports of a DOT block: inputs, weights, accumulator.

@@ -11,7 +11,7 @@ use privet_model::quant::Sparsity;
 use super::element;
 use super::linear::chunks;
 use crate::error::PlanError;
-use crate::step::{LinearGroup, Row, TapSet};
+use crate::step::{LinearGroup, Row, Sums, TapSet};
 
 /// Filters that have the same live weights.
 pub(super) struct Pattern {
@@ -50,7 +50,7 @@ impl Cut {
     }
 }
 
-/// Filters `range` by their live weights, `length` to a filter; those that had better keep all terms come first, together.
+/// Filters `range` by their live weights, `length` to a filter; those that had better share their terms come first, together.
 pub(super) fn patterns(
     map: Option<&Sparsity>,
     range: Range<usize>,
@@ -77,8 +77,13 @@ pub(super) fn patterns(
         pays
     });
     dense.sort_unstable();
+    // What none of them reads need not be summed up.
+    let read = map.map(|map| {
+        let read = |i| dense.iter().any(|f| map.is_live(f * length + i));
+        (0..length).map(read).collect::<Vec<bool>>()
+    });
     let all = (!dense.is_empty()).then_some(Pattern {
-        live: None,
+        live: read.filter(|read| read.contains(&false)),
         filters: dense,
     });
     let own = sparse.into_iter().map(|(live, filters)| Pattern {
@@ -88,33 +93,46 @@ pub(super) fn patterns(
     all.into_iter().chain(own).collect()
 }
 
-/// Groups by number of terms.
+/// Groups by number of terms and by how their sums are made.
 #[derive(Default)]
-pub(super) struct Groups(BTreeMap<usize, LinearGroup>);
+pub(super) struct Groups(BTreeMap<(usize, Sums), LinearGroup>);
 
 impl Groups {
-    /// Rows for `(filter, output)` that read `taps`.
+    /// Rows for `(filter, output)` that read `taps`. A single row has a sum of its own, rows without
+    /// terms have none.
     pub(super) fn add(
         &mut self,
         layer: &str,
         taps: TapSet,
-        rows: impl Iterator<Item = (usize, usize)>,
+        rows: impl ExactSizeIterator<Item = (usize, usize)>,
     ) -> Result<(), PlanError> {
         let terms = taps.elements.len();
-        let group = self.0.entry(terms).or_insert_with(|| LinearGroup {
+        let sums = if terms == 0 || rows.len() == 1 {
+            Sums::Own
+        } else {
+            Sums::Shared
+        };
+        let group = self.0.entry((terms, sums)).or_insert_with(|| LinearGroup {
+            sums,
             terms,
             chunks: chunks(terms),
             tapsets: Vec::new(),
             rows: Vec::new(),
         });
-        let tapset = element(layer, group.tapsets.len())?;
-        group.tapsets.push(taps);
+        let mut tapset = element(layer, group.tapsets.len())?;
         for (filter, output) in rows {
             group.rows.push(Row {
                 tapset,
                 filter: element(layer, filter)?,
                 output: element(layer, output)?,
             });
+            if terms == 0 {
+                group.tapsets.push(TapSet::default());
+                tapset += 1;
+            }
+        }
+        if terms > 0 {
+            group.tapsets.push(taps);
         }
         Ok(())
     }
@@ -152,8 +170,14 @@ mod tests {
     #[test]
     fn a_sum_of_its_own_must_pay() {
         // One of six terms left out: 5 sums and 5 products cost more than 6 products.
-        let one = map(&[&[1, 1, 1, 1, 1, 0]]);
-        assert_eq!(patterns(one.as_ref(), 0..1, 6, CUT)[0].live, None);
+        let one = map(&[&[1, 1, 1, 1, 1, 0], &[0, 1, 1, 1, 1, 1]]);
+        let found = patterns(one.as_ref(), 0..2, 6, CUT);
+        assert_eq!((found.len(), &found[0].live), (1, &None));
+        // What neither reads is left out all the same.
+        let one = map(&[&[1, 1, 0, 1, 1, 0], &[0, 1, 0, 1, 1, 1]]);
+        let found = patterns(one.as_ref(), 0..2, 6, Cut { sum: 40, dot: 40 });
+        let read = Some(vec![true, true, false, true, true, true]);
+        assert_eq!((found.len(), &found[0].live), (1, &read));
         // Two rows share a sum: 5 and 10 against 12.
         let two = map(&[&[1, 1, 1, 1, 1, 0], &[1, 1, 1, 1, 1, 0]]);
         assert!(patterns(two.as_ref(), 0..2, 6, CUT)[0].live.is_some());

@@ -3,6 +3,7 @@
 //! With K terms, sums hold `-sum_j x_j - K` (a SUM over complemented inputs); the row's constant,
 //! known to the weights' owner, is `2 * bias + K + correction(weights)`; the DOT chain adds
 //! `sum_j sum_i 2^i (±x_j)`. The accumulator then holds `2 * (sum_j w_j x_j + bias)` mod 2^(L+1).
+//! Where the sum is shared by several rows, an ADD brings in the constant; else the sum starts with it.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use privet_garble::InputClass;
 use privet_model::quant::ir::Params;
 use privet_netlists::dot;
-use privet_plan::{LANES, LinearGroup, LinearStep, Row, TapSet, units};
+use privet_plan::{LANES, LinearGroup, LinearStep, Row, Sums, TapSet, units};
 use privet_prim::{Block, Lines};
 use zeroize::Zeroizing;
 
@@ -29,10 +30,10 @@ struct Link {
     tweak: u64,
 }
 
-/// The blocks of a group's rows: sums, constants, products.
+/// The blocks of a group's rows.
 struct Links {
     sums: Vec<Link>,
-    /// None where rows have no terms: they are their constants.
+    /// Brings in the constants behind shared sums.
     bias: Option<Link>,
     dots: Vec<Link>,
 }
@@ -59,13 +60,12 @@ impl Executor<'_> {
         let mut out = self.take_buffer(step.out)?;
         let width = step.acc_bits as usize;
         for group in &step.groups {
-            let links = self.links(step, group, &mut tweak)?;
             let context = Group {
+                links: self.links(step, group, &mut tweak)?,
                 step,
                 group,
                 input: self.labels(step.input)?,
                 params: self.params(step.node)?,
-                links,
                 acc: width + 1,
                 by_ot: self.secret_class() == InputClass::Evaluator,
             };
@@ -122,19 +122,25 @@ impl Executor<'_> {
             link
         };
         let mut from = 0;
+        let mut first = match group.sums {
+            Sums::Shared => InputClass::Mixed,
+            Sums::Own => secret,
+        };
         for terms in &group.chunks {
-            let classes = vec![InputClass::Mixed; *terms as usize + 1];
+            let mut classes = vec![InputClass::Mixed; *terms as usize];
+            classes.push(std::mem::replace(&mut first, InputClass::Mixed));
             let program = self.programs.get(&step.sum_block(*terms), &classes)?;
             sums.push(link(program, *terms, from, group.tapsets.len()));
             from += *terms as usize;
         }
-        let mut bias = None;
-        if group.terms > 0 {
-            let program = self
-                .programs
-                .get(&step.bias_block(), &[InputClass::Mixed, secret])?;
-            bias = Some(link(program, 0, 0, group.rows.len()));
-        }
+        let bias = match group.sums {
+            Sums::Own => None,
+            Sums::Shared => {
+                let classes = [InputClass::Mixed, secret];
+                let program = self.programs.get(&step.bias_block(), &classes)?;
+                Some(link(program, 0, 0, group.rows.len()))
+            }
+        };
         let mut from = 0;
         for terms in &group.chunks {
             let mut classes = vec![InputClass::Mixed; *terms as usize];
@@ -149,14 +155,23 @@ impl Executor<'_> {
 }
 
 impl Group<'_> {
-    /// `-sum_j x_j - K` for each tap set, `acc` labels each.
+    /// `-sum_j x_j - K` for each tap set that rows share, `acc` labels each.
     fn sums<S: Seat>(&self, workers: &mut [Worker<'_, S>]) -> Result<Lines, RunError> {
+        if self.group.sums == Sums::Own {
+            return Ok(Lines::new());
+        }
         let units: Vec<_> = units(self.group.tapsets.len(), LANES).collect();
         let mut sums = Lines::zeroed(self.group.tapsets.len() * self.acc);
         on_lanes(
             workers,
             units.len(),
-            |unit, worker| self.sum_unit(worker, units.get(unit).cloned().unwrap_or_default()),
+            |unit, worker| {
+                let range = units.get(unit).cloned().unwrap_or_default();
+                let mut acc = Lines::zeroed(self.acc * range.len());
+                acc.fill(worker.seat.constant(false));
+                self.add_inputs(worker, range, &mut acc)?;
+                Ok(acc)
+            },
             |unit, acc| {
                 let range = units.get(unit).cloned().unwrap_or_default();
                 let lanes = range.len();
@@ -174,37 +189,32 @@ impl Group<'_> {
         Ok(sums)
     }
 
-    fn sum_unit<S: Seat>(
+    /// Adds `-sum_j x_j - K` of some tap sets to accumulators, `[bit][lane]`.
+    fn add_inputs<S: Seat>(
         &self,
         worker: &mut Worker<'_, S>,
         range: Range<usize>,
-    ) -> Result<Lines, RunError> {
+        acc: &mut Lines,
+    ) -> Result<(), RunError> {
         let lanes = range.len();
         let complement = worker.seat.complement();
-        let mut acc = Lines::zeroed(self.acc * lanes);
-        acc.fill(worker.seat.constant(false));
         let sets = self.group.tapsets.get(range.clone()).unwrap_or_default();
         let mut inputs = Lines::new();
         for link in &self.links.sums {
-            let words = link.terms * self.step.input_bits as usize * lanes;
+            let words = link.terms * self.step.term_bits as usize * lanes;
             inputs.resize(words + acc.len());
             let (data, rest) = inputs.split_at_mut(words);
-            self.gather(link, lanes, sets.iter(), data)?;
+            self.gather(worker, link, lanes, sets.iter(), data)?;
             for label in data.iter_mut() {
                 *label ^= complement;
             }
-            rest.copy_from_slice(&acc);
+            rest.copy_from_slice(acc);
             let tweak = link.tweak + range.start as u64 * link.program.tweaks();
-            worker.seat.call(
-                worker.channel,
-                &link.program,
-                tweak,
-                lanes,
-                &inputs,
-                &mut acc,
-            )?;
+            worker
+                .seat
+                .call(worker.channel, &link.program, tweak, lanes, &inputs, acc)?;
         }
-        Ok(acc)
+        Ok(())
     }
 
     /// The accumulators of a unit's rows, `[bit][lane]`.
@@ -216,95 +226,103 @@ impl Group<'_> {
     ) -> Result<Lines, RunError> {
         let rows = self.group.rows.get(range.clone()).unwrap_or_default();
         let lanes = rows.len();
-        let mut inputs = Lines::zeroed(2 * self.acc * lanes);
-        let (from_sums, constants) = inputs.split_at_mut(self.acc * lanes);
-        for (lane, row) in rows.iter().enumerate() {
-            scatter(
-                from_sums,
-                lanes,
-                lane,
-                sums,
-                row.tapset as usize * self.acc,
-                self.acc,
-            )?;
-        }
         let words = self.constants(rows)?;
         if self.by_ot {
             self.expect(worker, rows, words.as_ref().map(|w| w.as_slice()))?;
         }
+        let mut acc = Lines::zeroed(self.acc * lanes);
         worker
             .seat
-            .secret_words(words.as_ref().map(|w| w.as_slice()), self.acc, constants)?;
-        let mut acc = Lines::zeroed(self.acc * lanes);
-        let Some(bias) = &self.links.bias else {
-            acc.copy_from_slice(constants);
-            return Ok(acc);
-        };
-        let tweak = bias.tweak + range.start as u64 * bias.program.tweaks();
-        worker.seat.call(
-            worker.channel,
-            &bias.program,
-            tweak,
-            lanes,
-            &inputs,
-            &mut acc,
-        )?;
+            .secret_words(words.as_ref().map(|w| w.as_slice()), self.acc, &mut acc)?;
+        match &self.links.bias {
+            None => self.add_inputs(worker, range.clone(), &mut acc)?,
+            Some(bias) => {
+                let mut inputs = Lines::zeroed(2 * self.acc * lanes);
+                let (from_sums, constants) = inputs.split_at_mut(self.acc * lanes);
+                for (lane, row) in rows.iter().enumerate() {
+                    let start = row.tapset as usize * self.acc;
+                    scatter(from_sums, lanes, lane, sums, start, self.acc)?;
+                }
+                constants.copy_from_slice(&acc);
+                let tweak = bias.tweak + range.start as u64 * bias.program.tweaks();
+                worker.seat.call(
+                    worker.channel,
+                    &bias.program,
+                    tweak,
+                    lanes,
+                    &inputs,
+                    &mut acc,
+                )?;
+            }
+        }
+        self.add_products(worker, rows, range.start, &mut acc)?;
+        Ok(acc)
+    }
 
-        let w_bits = self.step.weight_bits as usize;
+    /// Adds the products of a unit's rows, the first of which is row `start`.
+    fn add_products<S: Seat>(
+        &self,
+        worker: &mut Worker<'_, S>,
+        rows: &[Row],
+        start: usize,
+        acc: &mut Lines,
+    ) -> Result<(), RunError> {
+        let (lanes, w_bits) = (rows.len(), self.step.weight_bits as usize);
+        let mut inputs = Lines::new();
         for link in &self.links.dots {
-            let data = link.terms * self.step.input_bits as usize * lanes;
+            let data = link.terms * self.step.term_bits as usize * lanes;
             let digits = link.terms * w_bits * lanes;
             inputs.resize(data + digits + acc.len());
             let (taps, rest) = inputs.split_at_mut(data);
             let sets = rows
                 .iter()
                 .filter_map(|row| self.group.tapsets.get(row.tapset as usize));
-            self.gather(link, lanes, sets, taps)?;
+            self.gather(worker, link, lanes, sets, taps)?;
             let (weights, before) = rest.split_at_mut(digits);
             self.weights(worker, link, rows, weights)?;
-            before.copy_from_slice(&acc);
-            let tweak = link.tweak + range.start as u64 * link.program.tweaks();
-            worker.seat.call(
-                worker.channel,
-                &link.program,
-                tweak,
-                lanes,
-                &inputs,
-                &mut acc,
-            )?;
+            before.copy_from_slice(acc);
+            let tweak = link.tweak + start as u64 * link.program.tweaks();
+            worker
+                .seat
+                .call(worker.channel, &link.program, tweak, lanes, &inputs, acc)?;
         }
-        Ok(acc)
+        Ok(())
     }
 
-    /// Input words of one block of the chain, `[term][bit][lane]`.
-    fn gather<'t>(
+    /// Input words of one block of the chain, `[term][bit][lane]`; of words that are never negative,
+    /// half of their span is taken off: the top bit is flipped.
+    fn gather<'t, S: Seat>(
         &self,
+        worker: &Worker<'_, S>,
         link: &Link,
         lanes: usize,
         sets: impl Iterator<Item = &'t TapSet>,
         target: &mut [Block],
     ) -> Result<(), RunError> {
-        let bits = self.step.input_bits as usize;
+        let (bits, stride) = (self.step.term_bits as usize, self.step.input_bits as usize);
         for (lane, set) in sets.enumerate() {
             let taps = set
                 .elements
                 .get(link.from..link.from + link.terms)
                 .ok_or(RunError::Contradiction("a tap set is too short"))?;
             for (word, element) in target.chunks_exact_mut(bits * lanes).zip(taps) {
-                scatter(
-                    word,
-                    lanes,
-                    lane,
-                    self.input,
-                    *element as usize * bits,
-                    bits,
-                )?;
+                let start = *element as usize * stride;
+                scatter(word, lanes, lane, self.input, start, bits)?;
+            }
+        }
+        if self.step.unsigned {
+            let complement = worker.seat.complement();
+            for word in target.chunks_exact_mut(bits * lanes) {
+                for label in word.iter_mut().skip((bits - 1) * lanes) {
+                    *label ^= complement;
+                }
             }
         }
         Ok(())
     }
 
-    /// `2 * bias + K + correction` of each row, on the server's side.
+    /// `2 * bias + K + correction` of each row, on the server's side, and what is taken off each input
+    /// times its weight.
     fn constants(&self, rows: &[Row]) -> Result<Option<Zeroizing<Vec<u64>>>, RunError> {
         let Some(params) = self.params else {
             return Ok(None);
@@ -320,7 +338,7 @@ impl Group<'_> {
                 .ok_or(RunError::Contradiction("a layer has too few biases"))?;
             let correction = dot::correction(
                 &weights,
-                self.step.input_bits,
+                self.step.term_bits,
                 self.step.weight_bits,
                 self.step.acc_bits,
             );
@@ -328,10 +346,20 @@ impl Group<'_> {
                 .cast_unsigned()
                 .wrapping_mul(2)
                 .wrapping_add(self.group.terms as u64)
-                .wrapping_add(correction);
+                .wrapping_add(correction)
+                .wrapping_add(self.taken_off(&weights));
             words.push(word);
         }
         Ok(Some(Zeroizing::new(words)))
+    }
+
+    /// Twice what products with inputs less half of their span lack.
+    fn taken_off(&self, weights: &[i64]) -> u64 {
+        if !self.step.unsigned {
+            return 0;
+        }
+        let sum = weights.iter().fold(0i64, |sum, w| sum.wrapping_add(*w));
+        sum.cast_unsigned().wrapping_shl(self.step.term_bits)
     }
 
     /// A row's weights for some of its terms.

@@ -1,6 +1,6 @@
 //! Real inputs to integers.
 
-use super::ir::{Graph, RangeOrigin};
+use super::ir::{Graph, RangeOrigin, Tensor};
 use crate::preprocess::Preprocess;
 
 /// An input that the network does not take.
@@ -82,6 +82,28 @@ pub fn range_of_bytes(preprocess: &Preprocess) -> Option<[f32; 2]> {
     range
 }
 
+impl Tensor {
+    /// Width that is enforced on the network's input: that of its range where it is proven, else the ring's.
+    fn stated_bits(&self) -> u32 {
+        match self.range.origin {
+            RangeOrigin::Proven => self.range.bits.min(self.ring.bits()),
+            RangeOrigin::Calibrated => self.ring.bits(),
+        }
+    }
+
+    /// Whether the network's input, described by this tensor, may hold the value: it fits the ring, and
+    /// the range where that is stated as proven.
+    #[must_use]
+    pub fn admits(&self, value: i64) -> bool {
+        let lowest = match (self.range.origin, self.range.non_negative) {
+            (RangeOrigin::Proven, true) => 0,
+            _ => i128::from(i64::MIN) >> (i64::BITS - self.stated_bits()),
+        };
+        let highest = (1i128 << (self.stated_bits() - 1)) - 1;
+        (lowest..=highest).contains(&i128::from(value))
+    }
+}
+
 impl Graph {
     /// The integers of an input that the public preprocessing has made real values of.
     ///
@@ -102,16 +124,8 @@ impl Graph {
         if expected != real.len() {
             return Err(missing(tensor.shape.clone(), tensor.name.clone(), expected));
         }
-        let bits = match tensor.range.origin {
-            RangeOrigin::Proven => tensor.range.bits.min(tensor.ring.bits()),
-            RangeOrigin::Calibrated => tensor.ring.bits(),
-        };
-        let lowest = match (tensor.range.origin, tensor.range.non_negative) {
-            (RangeOrigin::Proven, true) => 0,
-            _ => i128::from(i64::MIN) >> (i64::BITS - bits),
-        };
-        let highest = (1i128 << (bits - 1)) - 1;
-        let fits = |v: &i64| (lowest..=highest).contains(&i128::from(*v));
+        let bits = tensor.stated_bits();
+        let fits = |v: &i64| tensor.admits(*v);
         real.iter()
             .enumerate()
             .map(|(index, &x)| {
