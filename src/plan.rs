@@ -1,10 +1,13 @@
 //! `privet plan` and `privet inspect`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
 use privet_model::graph::Listing;
+use privet_model::ops::param_counts;
 use privet_model::preprocess::Projection;
+use privet_model::quant::ir::Graph;
 use privet_net::Link;
 use privet_plan::cost::StepCost;
 use privet_plan::{Backend, Caps, Choice, LinkModel, NormClass, Plan, PlanOptions, Rates, Reveal};
@@ -72,16 +75,20 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
 fn plan_json(plan: &Plan, link: &LinkModel, name: Link) -> Value {
     let rates = Rates::default();
     let offline = plan.offline_layers();
+    let live = live_weights(&plan.graph);
     let layers: Vec<Value> = plan
         .layers()
         .iter()
         .zip(&offline)
         .map(|((layer, cost), (_, offline))| {
+            let weights = live.get(layer.as_str());
             json!({
                 "name": layer, "ands": cost.work(), "bytes": cost.bytes(),
                 "seconds": rates.seconds(cost, link),
                 "offline_bytes": offline.bytes(),
                 "ots": offline.client_silent + offline.server_silent,
+                "live_weights": weights.map(|(live, _)| live),
+                "weights": weights.map(|(_, all)| all),
             })
         })
         .collect();
@@ -118,6 +125,22 @@ fn embedding(projection: &Projection) -> Value {
     })
 }
 
+/// For each layer with published zeros, how many of its weights are live.
+fn live_weights(graph: &Graph) -> BTreeMap<&str, (usize, usize)> {
+    let mut live = BTreeMap::new();
+    for node in &graph.nodes {
+        let Some(map) = node.op.sparsity() else {
+            continue;
+        };
+        let all = graph
+            .tensor(node.output)
+            .and_then(|output| param_counts(&node.op, output).ok())
+            .map_or(0, |(weights, _)| weights);
+        live.insert(node.name.as_str(), (map.live(), all));
+    }
+    live
+}
+
 /// One part of a plan's cost: what needs no input, or what waits for it.
 fn part(cost: &StepCost, link: &LinkModel) -> Value {
     json!({
@@ -133,8 +156,14 @@ fn part(cost: &StepCost, link: &LinkModel) -> Value {
 fn print_plan(plan: &Plan, link: &LinkModel, name: Link) {
     let rates = Rates::default();
     let shares = plan.options.backend.shares();
+    let live = live_weights(&plan.graph);
     let row = |name: &str, cost: &StepCost, offline: &StepCost| {
-        let mut row = vec![name.to_owned(), count(cost.work())];
+        let mut row = vec![name.to_owned()];
+        if !live.is_empty() {
+            let terms = live.get(name).map(|(live, all)| format!("{live} of {all}"));
+            row.push(terms.unwrap_or_default());
+        }
+        row.push(count(cost.work()));
         if shares {
             row.push(bytes(offline.bytes()));
         }
@@ -152,12 +181,16 @@ fn print_plan(plan: &Plan, link: &LinkModel, name: Link) {
         "{} on {}, link {name}\n",
         plan.graph.name, plan.options.backend
     );
-    let head: &[&str] = if shares {
-        &["layer", "ANDs", "offline", "online", "online estimate"]
+    let mut head = vec!["layer"];
+    if !live.is_empty() {
+        head.push("live weights");
+    }
+    head.extend(if shares {
+        &["ANDs", "offline", "online", "online estimate"][..]
     } else {
-        &["layer", "non-XOR gates", "bytes", "estimate"]
-    };
-    print!("{}", columns(head, &rows));
+        &["non-XOR gates", "bytes", "estimate"]
+    });
+    print!("{}", columns(&head, &rows));
     if shares {
         let (offline, total) = (&plan.cost.offline, plan.cost.total());
         println!(

@@ -130,6 +130,8 @@ fn rows(
         |data: &Dataset| projection.map_or_else(|| Ok(data.clone()), |p| data.embedded(p));
     let mut quant = fixed::options(&it.found.formats);
     quant.input_range = recipe.input_range.filter(|_| projection.is_none());
+    // Single weights were dropped only to be left out.
+    quant.publish_sparsity = recipe.shrink.weights;
     let after = Subject {
         network: &it.found.network,
         quant,

@@ -168,3 +168,38 @@ fn short_widths_are_trained_and_written() {
         assert_eq!(bytes(&whole), bytes(&resumed));
     }
 }
+
+#[test]
+fn published_zeros_are_left_out_and_hidden_ones_are_not() {
+    let scratch = Scratch::new("sparse");
+    let (pruned, small) = (scratch.path("pruned.onnx"), scratch.path("small.privet"));
+    let (model, data) = (demo("digits.onnx"), demo("digits.idx"));
+    let settings = ["--what", "weights", "--sparsity", "0.6", "--steps", "1"];
+    let settings = [&settings[..], &["--epochs", "1", "--publish-sparsity"]].concat();
+    let found = report(&over_digits("prune", &model, &pruned, &settings));
+    let ands = |part: &str| found[part]["cost"]["ands"].as_u64().unwrap();
+    assert!(ands("after") < ands("before"));
+    let plan = |more: &[&str]| -> Value {
+        let output = privet(&[&["plan", "--json", "--data", &data][..], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("one JSON object")
+    };
+    let (hidden, sparse) = (plan(&[&pruned]), plan(&[&pruned, "--publish-sparsity"]));
+    assert!(sparse["ands"].as_u64().unwrap() * 4 < hidden["ands"].as_u64().unwrap() * 3);
+    let counts = |plan: &Value| -> Vec<(u64, u64)> {
+        let layers = plan["layers"].as_array().unwrap().iter();
+        let count = |l: &Value| Some((l["live_weights"].as_u64()?, l["weights"].as_u64()?));
+        layers.filter_map(count).collect()
+    };
+    assert!(counts(&hidden).is_empty());
+    let published = counts(&sparse);
+    assert!(!published.is_empty() && published.iter().all(|(live, all)| live < all));
+
+    // The map stands in the file.
+    let quantise = ["quantise", &pruned, "--data", &data, "-o", &small];
+    let output = privet(&[&quantise[..], &["--publish-sparsity"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(plan(&[&small])["ands"], sparse["ands"]);
+    let shown = privet(&["plan", &small]);
+    assert!(text(&shown.stdout).contains("live weights"));
+}

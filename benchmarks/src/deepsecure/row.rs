@@ -57,6 +57,7 @@ impl Subject<'_> {
             "macs": self.network.macs()?,
             "value_bits": model.graph.value_bits,
             "weight_bits": widths,
+            "published_zeros": self.quant.publish_sparsity,
             "accuracy_float": float,
             "accuracy_fixed": exact,
             "paper": {
