@@ -7,7 +7,8 @@
 //!   products; pairs of products take triples with a common operand; the lowest path has no "equal"; the tree may be cut.
 //! - Cost: `privet_plan::compare::Shape::cost`, to the byte.
 
-mod leaves;
+pub(crate) mod leaves;
+pub(crate) mod slots;
 
 use privet_plan::compare::{Layout, Leaves, Shape};
 use privet_prim::Prg;
@@ -17,7 +18,7 @@ use zeroize::Zeroize;
 use crate::and::{And, Operands};
 use crate::error::Error;
 use crate::flights::Flights;
-use crate::material::Material;
+use crate::material::{Kind, Material};
 use crate::wire::{empty, split};
 use leaves::{ProductLeaves, TransferLeaves};
 
@@ -53,7 +54,8 @@ enum Stage<P: Party> {
 }
 
 impl<P: Party> Compare<P> {
-    /// Compares this party's numbers of `bits` bits with the peer's.
+    /// Compares this party's numbers of `bits` bits with the peer's. Where the shape says that the client's are known ahead, they
+    /// are those that the material was fixed to.
     pub(crate) fn new(
         shape: Shape,
         bits: u32,
@@ -64,11 +66,16 @@ impl<P: Party> Compare<P> {
     ) -> Result<Self, Error> {
         let layout = shape.layout(bits, cut)?;
         let stride = mine.len().div_ceil(64);
+        let kind = if shape.fixed() {
+            Kind::Fixed
+        } else {
+            Kind::Random
+        };
         let stage = match shape.leaves {
             Leaves::Transfer { .. } => {
-                Stage::Transfers(TransferLeaves::new(&layout, mine, material, prg)?)
+                Stage::Transfers(TransferLeaves::new(&layout, kind, mine, material, prg)?)
             }
-            Leaves::PrivateAnd => Stage::Products(ProductLeaves::new(bits, mine, material)?),
+            Leaves::PrivateAnd => Stage::Products(ProductLeaves::new(bits, kind, mine, material)?),
             Leaves::SharedAnd => {
                 let planes = private_planes::<P>(mine, bits);
                 let zeros = vec![0; planes.len()];
@@ -255,7 +262,7 @@ impl<P: Party> Drop for Compare<P> {
 }
 
 /// The client's x, the server's ¬y, as planes: `x > y` of a bit is `x·¬y`, and `x = y` is `x ⊕ ¬y`.
-fn private_planes<P: Party>(mine: &[u64], bits: u32) -> Vec<u64> {
+pub(crate) fn private_planes<P: Party>(mine: &[u64], bits: u32) -> Vec<u64> {
     let mut planes = to_planes(mine, bits as usize);
     if P::ADDS_PUBLIC {
         planes.iter_mut().for_each(|w| *w = !*w);

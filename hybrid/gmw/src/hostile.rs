@@ -239,6 +239,7 @@ fn cost_of(cost: OpCost) -> Result<OpCost, privet_plan::compare::ShapeError> {
 fn shapes() -> Vec<Shape> {
     use privet_plan::compare::{Leaves, Products, Tree};
     let chain = Shape {
+        client: privet_plan::compare::Operand::Online,
         leaves: Leaves::SharedAnd,
         tree: Tree::Chain,
         products: Products::Plain,
@@ -362,6 +363,7 @@ fn netlists_survive() {
         client_bytes: step.client_bytes,
         server_bytes: step.server_bytes,
         latencies: step.flights,
+        ..OpCost::default()
     };
     fn begin<P: Party + 'static>(
         netlist: &'static privet_netlists::Netlist,

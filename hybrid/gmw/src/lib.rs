@@ -6,6 +6,7 @@
 //! | module | gives |
 //! |---|---|
 //! | [`source`], [`material`] | triples, bit products, transfers and tables, made on demand or ahead |
+//! | [`ahead`] | material turned to numbers of the client's that are known before the input |
 //! | [`compare`], [`relu`], [`select`] | millionaires' comparison in planned shapes, signs, ReLU with truncation, MUX, B2A |
 //! | [`trunc`], [`divide`] | truncation, change of ring and division, exact for every sign |
 //! | [`max`], [`pool`], [`argmax`] | maxima, limits, pools, the index of the greatest number |
@@ -16,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod ahead;
 mod and;
 pub mod argmax;
 pub mod compare;

@@ -33,12 +33,13 @@ pub struct Picks {
     pub chosen: Vec<u64>,
 }
 
-/// The receiver's half of random 1-of-2^m transfers; used once.
-pub struct Choices {
-    /// Its random choices.
-    pub choice: Vec<u64>,
-    /// The mask in the slot of each.
-    pub mask: Vec<u64>,
+/// Whether the client's choices are random, or were turned to its numbers ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Random.
+    Random,
+    /// Fixed.
+    Fixed,
 }
 
 /// Party `P`'s pools.
@@ -49,11 +50,15 @@ pub struct Material<P: Party> {
     /// a, c of products that this party sends; b, d of those it receives.
     oles_sent: [Pool; 2],
     oles_received: [Pool; 2],
+    /// Those of the server's whose b is the client's own.
+    fixed_oles: [Pool; 2],
     /// Both numbers; bits and chosen numbers.
     transfers_sent: [Pool; 2],
     transfers_received: [Pool; 2],
-    /// The server's tables of masks; the client's choices, each with its mask above it.
+    /// By words of 64 transfers: planes of the server's masks, slot by slot; or of the client's choices, then of its masks.
     tables: BTreeMap<TableShape, Pool>,
+    /// The same where choices are the client's own.
+    fixed_tables: BTreeMap<TableShape, Pool>,
     party: PhantomData<P>,
 }
 
@@ -74,9 +79,11 @@ impl<P: Party> Default for Material<P> {
             common: words(),
             oles_sent: words(),
             oles_received: words(),
+            fixed_oles: words(),
             transfers_sent: words(),
             transfers_received: words(),
             tables: BTreeMap::new(),
+            fixed_tables: BTreeMap::new(),
             party: PhantomData,
         }
     }
@@ -98,9 +105,17 @@ impl<P: Party> Material<P> {
         // Pairs are held one by one, bits by the word.
         (left.client_transfers, left.server_transfers) =
             by_sender::<P>(sent.left() / 64, received.left());
+        let [fixed, _] = &self.fixed_oles;
+        left.fixed_oles = fixed.left();
+        let words = |shape: &TableShape, pool: &Pool| pool.left() / planes::<P>(*shape);
         for (shape, pool) in &self.tables {
             if pool.left() > 0 {
-                left.add_tables(*shape, pool.left());
+                left.add_tables(*shape, words(shape, pool));
+            }
+        }
+        for (shape, pool) in &self.fixed_tables {
+            if pool.left() > 0 {
+                left.add_fixed_tables(*shape, words(shape, pool));
             }
         }
         left
@@ -180,24 +195,33 @@ impl<P: Party> Material<P> {
         })
     }
 
-    /// Takes the server's masks of `n` tables.
-    ///
-    /// # Errors
-    /// Fewer are left.
-    pub fn take_tables(&mut self, shape: TableShape, n: usize) -> Result<Vec<u64>, ApiMisuse> {
-        self.table_pool(shape).take(TABLES, n)
+    /// Takes words of products that the server sends: a and c there; b and d at the client.
+    pub(crate) fn take_private(
+        &mut self,
+        kind: Kind,
+        words: usize,
+    ) -> Result<(Vec<u64>, Vec<u64>), ApiMisuse> {
+        let [operand, share] = match (kind, P::ADDS_PUBLIC) {
+            (Kind::Fixed, _) => &mut self.fixed_oles,
+            (Kind::Random, true) => &mut self.oles_sent,
+            (Kind::Random, false) => &mut self.oles_received,
+        };
+        Ok((operand.take(OLES, words)?, share.take(OLES, words)?))
     }
 
-    /// Takes the client's choices and masks of `n` tables.
-    ///
-    /// # Errors
-    /// Fewer are left.
-    pub fn take_choices(&mut self, shape: TableShape, n: usize) -> Result<Choices, ApiMisuse> {
-        let mut choice = self.table_pool(shape).take(TABLES, n)?;
-        let (bits, low) = (shape.choice_bits, u64::MAX >> (64 - shape.choice_bits));
-        let mask = choice.iter().map(|both| both >> bits).collect();
-        choice.iter_mut().for_each(|both| *both &= low);
-        Ok(Choices { choice, mask })
+    /// Takes words of 64 transfers, each word the planes of its masks, or of choices and masks.
+    pub(crate) fn take_tables(
+        &mut self,
+        kind: Kind,
+        shape: TableShape,
+        words: usize,
+    ) -> Result<Vec<u64>, ApiMisuse> {
+        let planes = usize::try_from(planes::<P>(shape)).unwrap_or(usize::MAX);
+        let pool = match kind {
+            Kind::Random => self.table_pool(shape),
+            Kind::Fixed => self.fixed_table_pool(shape),
+        };
+        pool.take(TABLES, words.saturating_mul(planes))
     }
 
     pub(crate) fn put_triples(&mut self, made: Triples<1>) {
@@ -226,17 +250,30 @@ impl<P: Party> Material<P> {
         put(&mut self.transfers_received, [made.choice, made.chosen]);
     }
 
-    /// The pool of a shape's tables: of the server's masks, or of the client's choices with the mask above.
-    pub(crate) fn table_pool(&mut self, shape: TableShape) -> &mut Pool {
-        let width = if P::ADDS_PUBLIC {
-            shape.table_bits().div_ceil(8).next_power_of_two()
-        } else {
-            1
-        };
-        self.tables
-            .entry(shape)
-            .or_insert_with(|| Pool::new(width as usize))
+    pub(crate) fn put_fixed_oles(&mut self, operand: Vec<u64>, share: Vec<u64>) {
+        put(&mut self.fixed_oles, [operand, share]);
     }
+
+    /// The pool of a shape's tables.
+    pub(crate) fn table_pool(&mut self, shape: TableShape) -> &mut Pool {
+        self.tables.entry(shape).or_insert_with(|| Pool::new(8))
+    }
+
+    /// The pool of those whose choices are the client's own.
+    pub(crate) fn fixed_table_pool(&mut self, shape: TableShape) -> &mut Pool {
+        self.fixed_tables
+            .entry(shape)
+            .or_insert_with(|| Pool::new(8))
+    }
+}
+
+/// Planes of a word of 64 transfers at a party.
+pub(crate) const fn planes<P: Party>(shape: TableShape) -> u64 {
+    (if P::ADDS_PUBLIC {
+        shape.table_bits()
+    } else {
+        shape.choice_bits + shape.message_bits
+    }) as u64
 }
 
 /// (client's, server's) from (this party sends, this party receives).

@@ -20,6 +20,7 @@ pub(crate) fn put_fields(bits: u32, fields: &[u64], out: &mut Vec<u8>) {
             let [a, b, c, d, ..] = f.to_le_bytes();
             out.extend_from_slice(&[a, b, c, d]);
         }),
+        64 if cfg!(target_endian = "little") => out.extend_from_slice(bytemuck::cast_slice(fields)),
         64 => fields
             .iter()
             .for_each(|f| out.extend_from_slice(&f.to_le_bytes())),
@@ -105,6 +106,56 @@ pub(crate) fn put_words(words: &[u64], out: &mut Vec<u8>) {
     put_fields(64, words, out);
 }
 
+/// Bytes of some planes of `len` bits.
+pub(crate) const fn lane_bytes(planes: usize, len: usize) -> usize {
+    planes.saturating_mul(len.div_ceil(8))
+}
+
+/// Appends words of `planes` planes each, 64 lanes to a word, of numbers of words that hold `len` lanes; of the last word of each
+/// number the bytes that have lanes.
+pub(crate) fn put_lanes(words: &[u64], planes: usize, len: usize, out: &mut Vec<u8>) {
+    let (full, rest) = (len / 64 * planes, (len % 64).div_ceil(8));
+    if rest == 0 {
+        return put_words(words, out);
+    }
+    for words in words.chunks_exact(full + planes) {
+        let (full, last) = words.split_at(full);
+        put_words(full, out);
+        for word in last {
+            out.extend_from_slice(word.to_le_bytes().get(..rest).unwrap_or_default());
+        }
+    }
+}
+
+/// Reads `count` numbers' words back; lanes beyond `len` mean nothing.
+///
+/// # Errors
+/// Another length.
+pub(crate) fn lanes(
+    msg: &'static str,
+    planes: usize,
+    count: usize,
+    len: usize,
+    bytes: &[u8],
+) -> Result<Vec<u64>, PeerMisbehaved> {
+    let (full, rest) = (len / 64 * planes, (len % 64).div_ceil(8));
+    if rest == 0 {
+        return fields(msg, 64, count.saturating_mul(full), bytes);
+    }
+    let (one, got) = (lane_bytes(planes, len), bytes.len());
+    let expected = count.saturating_mul(one);
+    if expected != got {
+        return Err(PeerMisbehaved::Length { msg, expected, got });
+    }
+    let mut out = Vec::with_capacity(count * (full + planes));
+    for bytes in bytes.chunks_exact(one) {
+        let (full, last) = bytes.split_at(8 * full);
+        out.extend(full.chunks_exact(8).map(little_endian));
+        out.extend(last.chunks_exact(rest).map(little_endian));
+    }
+    Ok(out)
+}
+
 /// Splits `len` bytes off the front of a message.
 ///
 /// # Errors
@@ -160,6 +211,33 @@ mod tests {
                 assert!(back.iter().zip(&values).all(|(b, v)| *b == v & mask));
                 bytes.push(0);
                 assert!(fields("test", bits, n, &bytes).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn lanes_of_every_number_come_back() {
+        for len in [1, 7, 8, 63, 64, 65, 130] {
+            for planes in [1, 3, 32] {
+                let stride = usize::div_ceil(len, 64);
+                let words: Vec<u64> = (1..=(2 * stride * planes) as u64)
+                    .map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+                    .collect();
+                let mut bytes = Vec::new();
+                put_lanes(&words, planes, len, &mut bytes);
+                assert_eq!(bytes.len(), 2 * lane_bytes(planes, len));
+                let back = lanes("test", planes, 2, len, &bytes).unwrap();
+                assert_eq!(back.len(), words.len());
+                for (i, (word, back)) in words.iter().zip(&back).enumerate() {
+                    let lanes = (len - i / planes % stride * 64).min(64);
+                    assert_eq!(
+                        (word ^ back) & (u64::MAX >> (64 - lanes)),
+                        0,
+                        "{len} {planes}"
+                    );
+                }
+                bytes.push(0);
+                assert!(lanes("test", planes, 2, len, &bytes).is_err());
             }
         }
     }

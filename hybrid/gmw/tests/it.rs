@@ -7,6 +7,7 @@
 )]
 
 mod it {
+    mod ahead;
     mod laws;
     mod max;
     mod netlist;

@@ -44,6 +44,15 @@ pub enum Products {
     Common,
 }
 
+/// When the client's number is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Operand {
+    /// With the server's.
+    Online,
+    /// Before the input, as a share behind a linear layer is: leaves that take it alone have their material turned to it ahead.
+    Ahead,
+}
+
 /// A way to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Shape {
@@ -53,6 +62,8 @@ pub struct Shape {
     pub tree: Tree,
     /// Triples.
     pub products: Products,
+    /// The client's number.
+    pub client: Operand,
 }
 
 /// Why there is no such comparison.
@@ -121,6 +132,7 @@ impl Shape {
         leaves: Leaves::Transfer { digit_bits: 4 },
         tree: Tree::Balanced,
         products: Products::Common,
+        client: Operand::Online,
     };
 
     /// Few bits: private products, balanced.
@@ -128,9 +140,23 @@ impl Shape {
         leaves: Leaves::PrivateAnd,
         tree: Tree::Balanced,
         products: Products::Common,
+        client: Operand::Online,
     };
 
-    /// Every shape that a test must cover.
+    /// The same with the client's number known ahead.
+    #[must_use]
+    pub const fn ahead(mut self) -> Self {
+        self.client = Operand::Ahead;
+        self
+    }
+
+    /// Whether material is turned to the client's number ahead: leaves by triples take it as any shared one.
+    #[must_use]
+    pub fn fixed(self) -> bool {
+        self.client == Operand::Ahead && self.leaves != Leaves::SharedAnd
+    }
+
+    /// Every shape that a test must cover, the client's number known online.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let digits = (2..=5).map(|digit_bits| Leaves::Transfer { digit_bits });
@@ -143,6 +169,7 @@ impl Shape {
                         leaves,
                         tree,
                         products,
+                        client: Operand::Online,
                     });
                 }
             }
@@ -216,19 +243,32 @@ impl Shape {
     pub fn cost(self, n: u64, bits: u32, cut: Option<u32>) -> Result<OpCost, ShapeError> {
         let layout = self.layout(bits, cut)?;
         let (w, mut cost) = (words(n), OpCost::default());
+        let ahead = self.fixed();
         match self.leaves {
             Leaves::Transfer { .. } => {
                 for (shape, count) in layout.groups() {
-                    let fields = n * count;
-                    cost.demand.add_tables(shape, fields);
-                    cost.client_bytes += (fields * u64::from(shape.choice_bits)).div_ceil(8);
-                    cost.server_bytes += (fields * u64::from(shape.table_bits())).div_ceil(8);
+                    let wishes = count * u64::from(shape.choice_bits) * n.div_ceil(8);
+                    if ahead {
+                        cost.demand.add_fixed_tables(shape, count * w);
+                        cost.ahead_bytes += wishes;
+                    } else {
+                        cost.demand.add_tables(shape, count * w);
+                        cost.client_bytes += wishes;
+                    }
+                    cost.server_bytes += count * u64::from(shape.table_bits()) * n.div_ceil(8);
                 }
-                cost.latencies = 2;
+                cost.latencies = if ahead { 1 } else { 2 };
             }
             Leaves::PrivateAnd => {
-                cost.demand.server_oles += u64::from(bits) * w;
-                cost.both(8 * u64::from(bits) * w);
+                let words = u64::from(bits) * w;
+                cost.server_bytes += 8 * words;
+                if ahead {
+                    cost.demand.fixed_oles += words;
+                    cost.ahead_bytes += 8 * words;
+                } else {
+                    cost.demand.server_oles += words;
+                    cost.client_bytes += 8 * words;
+                }
                 cost.latencies = 1;
             }
             Leaves::SharedAnd => {
@@ -442,6 +482,20 @@ pub fn transfers(demand: &Demand) -> u64 {
 mod tests {
     use super::*;
 
+    /// A number known ahead saves its bits and, where it chooses, a latency; as many bits travel in all.
+    #[test]
+    fn a_number_known_ahead_saves_what_the_design_says() {
+        assert_eq!(figures(Shape::FEW_TRANSFERS.ahead(), None), (312, 52, 5));
+        assert_eq!(figures(Shape::FEW_BITS.ahead(), None), (234, 106, 7));
+        for shape in Shape::all() {
+            let (now, then) = (shape.cost(99, 36, None), shape.ahead().cost(99, 36, None));
+            let (now, then) = (now.unwrap(), then.unwrap());
+            assert_eq!(now.bytes(), then.bytes() + then.ahead_bytes);
+            assert_eq!(transfers(&now.demand), transfers(&then.demand));
+            assert_eq!(shape.ahead().fixed(), then.ahead_bytes > 0);
+        }
+    }
+
     fn figures(shape: Shape, cut: Option<u32>) -> (u64, u64, u32) {
         let n = 1 << 12;
         let cost = shape.cost(n, 36, cut).unwrap();
@@ -456,6 +510,7 @@ mod tests {
             leaves: Leaves::SharedAnd,
             tree: Tree::Chain,
             products: Products::Plain,
+            client: Operand::Online,
         };
         assert_eq!(figures(chain, None), (284, 142, 36));
         assert_eq!(figures(Shape::FEW_TRANSFERS, None), (348, 52, 6));

@@ -313,7 +313,12 @@ fn material(buffers: &[Buffer], steps: &[Step]) -> u64 {
         + 40 * bits.common_triples
         + 16 * (bits.client_oles + bits.server_oles)
         + 1032 * (bits.client_transfers + bits.server_transfers)
-        + 8 * bits.tables.values().sum::<u64>();
+        + 16 * bits.fixed_oles
+        + [&bits.tables, &bits.fixed_tables]
+            .into_iter()
+            .flatten()
+            .map(|(shape, words)| 8 * u64::from(shape.table_bits()) * words)
+            .sum::<u64>();
     each.sum::<u64>() + bits
 }
 

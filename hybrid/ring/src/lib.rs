@@ -10,7 +10,7 @@ pub mod linear;
 pub mod party;
 pub mod shares;
 
-pub use bits::{BitShares, from_planes, open_bits, to_planes};
+pub use bits::{BitShares, from_planes, open_bits, to_planes, transpose_64};
 pub use party::{Client, Party, Server};
 pub use shares::{Mismatch, Shares, open, share};
 

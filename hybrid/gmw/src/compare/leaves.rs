@@ -6,22 +6,28 @@ use privet_prim::Prg;
 use privet_ring::{Party, to_planes};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Node, private_planes};
+use super::{Node, private_planes, slots};
 use crate::error::Error;
 use crate::flights::Flights;
-use crate::material::Material;
-use crate::wire::{field_bytes, fields, put_fields, put_words, split};
+use crate::material::{Kind, Material};
+use crate::wire::{fields, lane_bytes, lanes, put_lanes, put_words, split};
 
 const WISHES: &str = "gmw/wishes";
 const TABLES: &str = "gmw/tables";
 const BITS: &str = "gmw/private bits";
 
-/// Leaves by transfers: the client chooses with its digit among the server's masked answers.
+/// Most bits of a digit.
+const DIGIT: usize = 5;
+
+/// Leaves by transfers: the client chooses with its digit among the server's masked answers. All is in planes, 64 transfers side
+/// by side; where the client's choices were turned to its digits ahead, the tables are the first and only message.
 pub(super) struct TransferLeaves<P: Party> {
     runs: Vec<Run>,
     len: usize,
-    /// For each leaf, both bits of each element, 32 leaves to a number: the shares.
-    shares: Vec<Vec<u64>>,
+    /// The server's digits as planes.
+    planes: Zeroizing<Vec<u64>>,
+    /// The server's shares are random; the client's come with the answers.
+    nodes: Vec<Node>,
     stage: u8,
     party: std::marker::PhantomData<P>,
 }
@@ -30,96 +36,82 @@ pub(super) struct TransferLeaves<P: Party> {
 struct Run {
     shape: TableShape,
     leaves: Vec<Leaf>,
+    /// The first one's node.
     first: usize,
-    /// The server's masks, then tables; the client's masks.
-    masks: Vec<u64>,
-    /// The client's random choices, then its digits; the server's digits.
-    digits: Vec<u64>,
+    /// Word by word the server's masks, then tables; the client's digits and masks.
+    tables: Vec<u64>,
     /// The client's wishes: digit ⊕ choice.
     wishes: Vec<u64>,
-}
-
-/// Leaves whose bits share one number.
-const PACKED: usize = 32;
-
-fn digits(leaf: &Leaf, numbers: &[u64], out: &mut Vec<u64>) {
-    let mask = u64::MAX >> (64 - leaf.bits);
-    out.extend(numbers.iter().map(|v| v >> leaf.from & mask));
 }
 
 impl<P: Party> TransferLeaves<P> {
     pub(super) fn new(
         layout: &Layout,
+        kind: Kind,
         mine: &[u64],
         material: &mut Material<P>,
         prg: &mut Prg,
     ) -> Result<Self, Error> {
-        let mut runs = Vec::new();
+        let stride = mine.len().div_ceil(64);
+        let bits = layout.leaves.iter().map(|leaf| leaf.from + leaf.bits);
+        let own = to_planes(mine, bits.max().unwrap_or_default() as usize);
+        let mut leaves = Self {
+            runs: Vec::new(),
+            len: mine.len(),
+            planes: Zeroizing::new(own),
+            nodes: Vec::with_capacity(layout.leaves.len()),
+            stage: if kind == Kind::Fixed { 1 } else { 0 },
+            party: std::marker::PhantomData,
+        };
+        for leaf in &layout.leaves {
+            let mut draw = |needed: bool| {
+                let mut words = vec![0; if needed { stride } else { 0 }];
+                if P::ADDS_PUBLIC {
+                    words.iter_mut().for_each(|word| *word = prg.next_u64());
+                }
+                words
+            };
+            leaves.nodes.push(Node {
+                greater: draw(true),
+                equal: draw(leaf.equal),
+            });
+        }
         let mut first = 0;
         for (shape, count) in layout.groups() {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
-            let leaves = layout.leaves.iter().skip(first).take(count);
-            let leaves: Vec<Leaf> = leaves.copied().collect();
-            let fields = mine.len() * count;
-            let mut own = Vec::with_capacity(fields);
-            leaves.iter().for_each(|leaf| digits(leaf, mine, &mut own));
-            let (masks, wishes) = if P::ADDS_PUBLIC {
-                (material.take_tables(shape, fields)?, Vec::new())
-            } else {
-                let random = material.take_choices(shape, fields)?;
-                let mut wishes = random.choice;
-                wishes.iter_mut().zip(&own).for_each(|(w, d)| *w ^= d);
-                (random.mask, wishes)
-            };
-            runs.push(Run {
+            let mut run = Run {
                 shape,
-                leaves,
+                leaves: layout
+                    .leaves
+                    .iter()
+                    .skip(first)
+                    .take(count)
+                    .copied()
+                    .collect(),
                 first,
-                masks,
-                digits: own,
-                wishes,
-            });
+                tables: material.take_tables(kind, shape, count.saturating_mul(stride))?,
+                wishes: Vec::new(),
+            };
+            match (kind, P::ADDS_PUBLIC) {
+                (Kind::Random, false) => run.wish(&leaves.planes, stride),
+                (Kind::Fixed, true) => run.answer(&[], &leaves.planes, &leaves.nodes),
+                (Kind::Random, true) | (Kind::Fixed, false) => {}
+            }
+            leaves.runs.push(run);
             first += count;
         }
-        let packed = layout.leaves.len().div_ceil(PACKED);
-        // The server's shares are random; the client's come with the answers.
-        let shares = (0..packed).map(|_| {
-            let draw = |_| if P::ADDS_PUBLIC { prg.next_u64() } else { 0 };
-            (0..mine.len()).map(draw).collect()
-        });
-        let shares = shares.collect();
-        Ok(Self {
-            runs,
-            len: mine.len(),
-            shares,
-            stage: 0,
-            party: std::marker::PhantomData,
-        })
+        Ok(leaves)
     }
 
     /// Nodes of all leaves.
     pub(super) fn finish(mut self) -> Vec<Node> {
-        let stride = self.len.div_ceil(64);
-        let runs = std::mem::take(&mut self.runs);
-        let leaves: Vec<Leaf> = runs.iter().flat_map(|run| run.leaves.clone()).collect();
-        let mut nodes = Vec::with_capacity(leaves.len());
-        for (leaves, shares) in leaves.chunks(PACKED).zip(&self.shares) {
-            let planes = Zeroizing::new(to_planes(shares, 2 * leaves.len()));
-            let mut planes = planes.chunks(stride.max(1)).map(<[u64]>::to_vec);
-            for leaf in leaves {
-                let greater = planes.next().unwrap_or_default();
-                let equal = planes.next().unwrap_or_default();
-                let equal = if leaf.equal { equal } else { Vec::new() };
-                nodes.push(Node { greater, equal });
-            }
-        }
-        nodes
+        std::mem::take(&mut self.nodes)
     }
 
     /// Bytes of the wishes, or of the tables.
-    fn bytes(&self, bits: impl Fn(TableShape) -> u32) -> usize {
+    fn bytes(&self, planes: impl Fn(TableShape) -> u32) -> usize {
         let runs = self.runs.iter();
-        runs.map(|run| field_bytes(run.digits.len(), bits(run.shape)))
+        runs.map(|run| run.leaves.len() * lane_bytes(planes(run.shape) as usize, self.len))
             .sum()
     }
 }
@@ -132,9 +124,10 @@ impl<P: Party> Flights for TransferLeaves<P> {
             _ => 0,
         };
         for run in &self.runs {
+            let shape = run.shape;
             match (self.stage, P::ADDS_PUBLIC) {
-                (0, false) => put_fields(run.shape.choice_bits, &run.wishes, out),
-                (1, true) => put_fields(run.shape.table_bits(), &run.masks, out),
+                (0, false) => put_lanes(&run.wishes, shape.choice_bits as usize, self.len, out),
+                (1, true) => put_lanes(&run.tables, shape.table_bits() as usize, self.len, out),
                 _ => {}
             }
         }
@@ -143,19 +136,20 @@ impl<P: Party> Flights for TransferLeaves<P> {
 
     fn receive(&mut self, mut msg: &[u8]) -> Result<(), Error> {
         for run in &mut self.runs {
-            let (shape, n) = (run.shape, run.digits.len());
+            let count = run.leaves.len();
+            let mut read = |what, planes: u32| {
+                let planes = planes as usize;
+                let bytes = split(what, count * lane_bytes(planes, self.len), &mut msg)?;
+                lanes(what, planes, count, self.len, bytes)
+            };
             match (self.stage, P::ADDS_PUBLIC) {
                 (0, true) => {
-                    let bits = shape.choice_bits;
-                    let bytes = split(WISHES, field_bytes(n, bits), &mut msg)?;
-                    let wishes = fields(WISHES, bits, n, bytes)?;
-                    run.answer(&wishes, &self.shares, self.len);
+                    let wishes = read(WISHES, run.shape.choice_bits)?;
+                    run.answer(&wishes, &self.planes, &self.nodes);
                 }
                 (1, false) => {
-                    let bits = shape.table_bits();
-                    let bytes = split(TABLES, field_bytes(n, bits), &mut msg)?;
-                    let tables = fields(TABLES, bits, n, bytes)?;
-                    run.open(&tables, &mut self.shares, self.len);
+                    let tables = read(TABLES, run.shape.table_bits())?;
+                    run.open(&tables, &mut self.nodes);
                 }
                 _ => {}
             }
@@ -171,132 +165,103 @@ impl<P: Party> Flights for TransferLeaves<P> {
 
 impl<P: Party> Drop for TransferLeaves<P> {
     fn drop(&mut self) {
-        self.shares.zeroize();
+        for node in &mut self.nodes {
+            node.greater.zeroize();
+            node.equal.zeroize();
+        }
         for run in &mut self.runs {
-            run.masks.zeroize();
-            run.digits.zeroize();
+            run.tables.zeroize();
             run.wishes.zeroize();
         }
     }
 }
 
-/// Calls `$self.$name::<K, W>` for the shape at hand.
-macro_rules! by_shape {
-    ($self:ident . $name:ident ( $($arg:expr),* )) => {
-        match ($self.shape.choice_bits, $self.shape.message_bits) {
-            (1, 1) => $self.$name::<1, 1>($($arg),*),
-            (2, 1) => $self.$name::<2, 1>($($arg),*),
-            (3, 1) => $self.$name::<3, 1>($($arg),*),
-            (4, 1) => $self.$name::<4, 1>($($arg),*),
-            (5, 1) => $self.$name::<5, 1>($($arg),*),
-            (1, _) => $self.$name::<1, 2>($($arg),*),
-            (2, _) => $self.$name::<2, 2>($($arg),*),
-            (3, _) => $self.$name::<3, 2>($($arg),*),
-            (4, _) => $self.$name::<4, 2>($($arg),*),
-            _ => $self.$name::<5, 2>($($arg),*),
-        }
-    };
-}
-
 impl Run {
-    /// The server: tables of masked answers in the place of the masks.
-    fn answer(&mut self, wishes: &[u64], shares: &[Vec<u64>], len: usize) {
-        by_shape!(self.answer_with(wishes, shares, len));
+    /// The client: wishes, and its digits in the place of its choices.
+    fn wish(&mut self, planes: &[u64], stride: usize) {
+        self.wishes = turn(self.shape, &self.leaves, planes, stride, &mut self.tables);
     }
 
-    fn answer_with<const K: u32, const W: u32>(
-        &mut self,
-        wishes: &[u64],
-        shares: &[Vec<u64>],
-        len: usize,
-    ) {
-        let len = len.max(1);
-        let parts = self.masks.chunks_mut(len).zip(self.digits.chunks(len));
-        for (index, ((masks, digits), wishes)) in parts.zip(wishes.chunks(len)).enumerate() {
-            let (shares, shift) = place(shares, self.first + index);
-            let elements = masks.iter_mut().zip(digits).zip(wishes).zip(shares);
-            for (((mask, digit), wish), share) in elements {
-                let answers = answers::<K, W>(*digit) ^ repeat::<K, W>(share >> shift);
-                *mask = permute::<K, W>(*mask, *wish) ^ answers;
+    /// The server: tables of masked answers in the place of the masks, which are moved as wished.
+    fn answer(&mut self, wishes: &[u64], planes: &[u64], nodes: &[Node]) {
+        let shape = self.shape;
+        let stride = self.stride(shape.table_bits() as usize);
+        let mut wishes = wishes.chunks_exact(shape.choice_bits as usize);
+        let mut tables = self.tables.chunks_exact_mut(shape.table_bits() as usize);
+        for (leaf, node) in self.leaves.iter().zip(nodes.iter().skip(self.first)) {
+            for (word, (greater, table)) in node.greater.iter().zip(tables.by_ref()).enumerate() {
+                if let Some(wish) = wishes.next() {
+                    slots::permute(shape, wish, table);
+                }
+                let equal = node.equal.get(word).copied().unwrap_or_default();
+                let digit = digit(leaf, planes, stride, word);
+                slots::answer(shape, &digit, [*greater, equal], table);
             }
         }
     }
 
     /// The client: its slot of each table.
-    fn open(&mut self, tables: &[u64], shares: &mut [Vec<u64>], len: usize) {
-        by_shape!(self.open_with(tables, shares, len));
-    }
-
-    fn open_with<const K: u32, const W: u32>(
-        &mut self,
-        tables: &[u64],
-        shares: &mut [Vec<u64>],
-        len: usize,
-    ) {
-        let len = len.max(1);
-        let parts = self.masks.chunks(len).zip(self.digits.chunks(len));
-        for (index, ((masks, digits), tables)) in parts.zip(tables.chunks(len)).enumerate() {
-            let leaf = self.first + index;
-            let shift = 2 * (leaf % PACKED);
-            let Some(shares) = shares.get_mut(leaf / PACKED) else {
-                return;
-            };
-            let elements = masks.iter().zip(digits).zip(tables).zip(shares);
-            for (((mask, digit), table), share) in elements {
-                let slot = table >> (digit * u64::from(W)) & (u64::MAX >> (64 - W));
-                *share |= (slot ^ mask) << shift;
+    fn open(&mut self, tables: &[u64], nodes: &mut [Node]) {
+        let shape = self.shape;
+        let (choice, planes) = (shape.choice_bits, shape.choice_bits + shape.message_bits);
+        let mut own = self.tables.chunks_exact(planes as usize);
+        let mut tables = tables.chunks_exact(shape.table_bits() as usize);
+        for node in nodes.iter_mut().skip(self.first).take(self.leaves.len()) {
+            let mut equal = node.equal.iter_mut();
+            for (greater, (own, table)) in
+                node.greater.iter_mut().zip(own.by_ref().zip(&mut tables))
+            {
+                let (digit, masks) = own.split_at(choice as usize);
+                let slot = slots::chosen(shape, digit, table);
+                let opened = [Some(greater), equal.next()];
+                for ((bits, slot), mask) in opened.into_iter().zip(slot).zip(masks) {
+                    if let Some(bits) = bits {
+                        *bits = slot ^ mask;
+                    }
+                }
             }
         }
     }
-}
 
-/// Where a leaf's bits are.
-fn place(shares: &[Vec<u64>], leaf: usize) -> (&[u64], usize) {
-    let found = shares.get(leaf / PACKED).map(Vec::as_slice);
-    (found.unwrap_or_default(), 2 * (leaf % PACKED))
-}
-
-/// Ones in every slot of a table.
-const fn all<const K: u32, const W: u32>() -> u64 {
-    u64::MAX >> (64 - (W << K))
-}
-
-/// For digit d in every slot v: bit 0 is `v > d`, bit 1, where there is one, `v = d`.
-const fn answers<const K: u32, const W: u32>(digit: u64) -> u64 {
-    let step = digit * W as u64;
-    // In two steps: together they may be the whole word.
-    if W == 2 {
-        (0x5555_5555_5555_5555 << step << W | 2 << step) & all::<K, W>()
-    } else {
-        (u64::MAX << step << W) & all::<K, W>()
+    /// Words of a leaf.
+    fn stride(&self, planes: usize) -> usize {
+        self.tables.len() / planes.max(1) / self.leaves.len().max(1)
     }
 }
 
-/// The same message in every slot.
-const fn repeat<const K: u32, const W: u32>(message: u64) -> u64 {
-    let low = 0u64.wrapping_sub(message & 1);
-    let both = if W == 2 {
-        let high = 0u64.wrapping_sub(message >> 1 & 1);
-        low & 0x5555_5555_5555_5555 | high & 0xaaaa_aaaa_aaaa_aaaa
-    } else {
-        low
-    };
-    both & all::<K, W>()
+/// Makes the client's choices its digits; gives `digit ⊕ choice` for the server to do the same.
+pub(crate) fn turn(
+    shape: TableShape,
+    leaves: &[Leaf],
+    planes: &[u64],
+    stride: usize,
+    choices: &mut [u64],
+) -> Vec<u64> {
+    let (m, unit) = (
+        shape.choice_bits as usize,
+        shape.choice_bits + shape.message_bits,
+    );
+    let mut wishes = Vec::with_capacity(leaves.len() * stride * m);
+    let mut units = choices.chunks_exact_mut(unit as usize);
+    for leaf in leaves {
+        for (word, unit) in units.by_ref().take(stride).enumerate() {
+            let digit = digit(leaf, planes, stride, word);
+            for (choice, digit) in unit.iter_mut().zip(digit).take(m) {
+                wishes.push(*choice ^ digit);
+                *choice = digit;
+            }
+        }
+    }
+    wishes
 }
 
-/// Moves slot j to slot `j ⊕ flip`: K conditional exchanges.
-const fn permute<const K: u32, const W: u32>(mut table: u64, flip: u64) -> u64 {
-    let mut i = 0;
-    while i < K {
-        let distance = W << i;
-        // Slots whose bit i is not set: of every two runs of `distance` bits the lower one.
-        let low = u64::MAX / ((1u64 << distance) + 1);
-        let exchange = (table >> distance ^ table) & low & all::<K, W>();
-        let exchange = exchange & 0u64.wrapping_sub(flip >> i & 1);
-        table ^= exchange | exchange << distance;
-        i += 1;
-    }
-    table
+/// A word of a leaf's digits among planes of `stride` words.
+fn digit(leaf: &Leaf, planes: &[u64], stride: usize, word: usize) -> [u64; DIGIT] {
+    let mut digit = [0; DIGIT];
+    let own = planes.iter().skip(leaf.from as usize * stride + word);
+    let own = own.step_by(stride.max(1)).take(leaf.bits as usize);
+    digit.iter_mut().zip(own).for_each(|(d, p)| *d = *p);
+    digit
 }
 
 /// Leaves by products of the client's bit and the server's, made from bit products that the server sends.
@@ -305,26 +270,25 @@ pub(super) struct ProductLeaves<P: Party> {
     /// The random operand, and the share of the random product.
     random: Vec<u64>,
     share: Vec<u64>,
-    opened: Vec<u64>,
     done: bool,
+    kind: Kind,
     party: std::marker::PhantomData<P>,
 }
 
 impl<P: Party> ProductLeaves<P> {
-    pub(super) fn new(bits: u32, mine: &[u64], material: &mut Material<P>) -> Result<Self, Error> {
+    pub(super) fn new(
+        bits: u32,
+        kind: Kind,
+        mine: &[u64],
+        material: &mut Material<P>,
+    ) -> Result<Self, Error> {
         let planes = private_planes::<P>(mine, bits);
-        let (random, share) = if P::ADDS_PUBLIC {
-            let taken = material.take_oles_sent(planes.len())?;
-            (taken.a, taken.c)
-        } else {
-            let taken = material.take_oles_received(planes.len())?;
-            (taken.b, taken.d)
-        };
+        let (random, share) = material.take_private(kind, planes.len())?;
         Ok(Self {
             planes,
             random,
             share,
-            opened: Vec::new(),
+            kind,
             done: false,
             party: std::marker::PhantomData,
         })
@@ -341,14 +305,25 @@ impl<P: Party> ProductLeaves<P> {
 
 impl<P: Party> Flights for ProductLeaves<P> {
     fn send(&mut self, out: &mut Vec<u8>) -> Result<usize, Error> {
-        let masked = self.planes.iter().zip(&self.random);
-        self.opened = masked.map(|(x, a)| x ^ a).collect();
-        put_words(&self.opened, out);
-        Ok(8 * self.planes.len())
+        let (sends, receives) = match self.kind {
+            Kind::Random => (true, true),
+            Kind::Fixed => (P::ADDS_PUBLIC, !P::ADDS_PUBLIC),
+        };
+        if sends {
+            let masked = self.planes.iter().zip(&self.random);
+            let opened: Vec<u64> = masked.map(|(x, a)| x ^ a).collect();
+            put_words(&opened, out);
+        }
+        Ok(if receives { 8 * self.planes.len() } else { 0 })
     }
 
-    /// `x·y = a·b ⊕ u·b ⊕ v·y`, with `u = x ⊕ a` and `v = y ⊕ b` opened: the client, who holds b, adds u·b, the server v·x.
+    /// `x·y = a·b ⊕ u·b ⊕ v·y`, with `u = x ⊕ a` and `v = y ⊕ b` opened: the client, who holds b, adds u·b, the server v·x. Where
+    /// b is the client's number already, v is zero.
     fn receive(&mut self, msg: &[u8]) -> Result<(), Error> {
+        if P::ADDS_PUBLIC && self.kind == Kind::Fixed {
+            self.done = true;
+            return Ok(());
+        }
         let theirs = fields(BITS, 64, self.planes.len(), msg)?;
         let own = if P::ADDS_PUBLIC {
             &self.planes
@@ -372,51 +347,5 @@ impl<P: Party> Drop for ProductLeaves<P> {
         self.planes.zeroize();
         self.random.zeroize();
         self.share.zeroize();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check<const K: u32, const W: u32>() {
-        for digit in 0..1u64 << K {
-            for flip in 0..1u64 << K {
-                let table = permute::<K, W>(answers::<K, W>(digit), flip);
-                for slot in 0..1u64 << K {
-                    let got = table >> (slot * u64::from(W)) & (u64::MAX >> (64 - W));
-                    let value = slot ^ flip;
-                    let expected = u64::from(value > digit) | u64::from(value == digit) << 1;
-                    assert_eq!(
-                        got,
-                        expected & (u64::MAX >> (64 - W)),
-                        "{K} {W} {digit} {flip}"
-                    );
-                }
-            }
-        }
-        for message in 0..1u64 << W {
-            let table = repeat::<K, W>(message);
-            for slot in 0..1u64 << K {
-                assert_eq!(
-                    table >> (slot * u64::from(W)) & (u64::MAX >> (64 - W)),
-                    message
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn tables_hold_answers_under_any_flip() {
-        check::<1, 1>();
-        check::<1, 2>();
-        check::<2, 1>();
-        check::<2, 2>();
-        check::<3, 1>();
-        check::<3, 2>();
-        check::<4, 1>();
-        check::<4, 2>();
-        check::<5, 1>();
-        check::<5, 2>();
     }
 }

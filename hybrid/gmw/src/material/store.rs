@@ -3,12 +3,12 @@
 use privet_plan::cost::gmw::{Demand, TableShape};
 use privet_ring::Party;
 
-use super::{Material, Pool};
+use super::{Material, Pool, planes};
 use crate::error::ApiMisuse;
 use crate::wire::split;
 
 /// Names the format and the party.
-const HEAD: [u8; 8] = *b"privmt1\0";
+const HEAD: [u8; 8] = *b"privmt2\0";
 
 impl<P: Party> Material<P> {
     /// All that is left, as bytes; they are as secret as the material. The caller erases them.
@@ -31,16 +31,14 @@ impl<P: Party> Material<P> {
         if !bytes.starts_with(&head::<P>()) {
             return Err(wrong("not made by this program for this party"));
         }
-        if !demand.tables.keys().all(|shape| possible(*shape)) {
+        let shapes = demand.tables.keys().chain(demand.fixed_tables.keys());
+        if !shapes.copied().all(possible) {
             return Err(wrong("tables of an unknown shape"));
         }
         if bytes.len() != Self::stored_bytes(demand) {
             return Err(wrong("another length than its demand has"));
         }
-        let mut material = Self::default();
-        for shape in demand.tables.keys() {
-            material.table_pool(*shape);
-        }
+        let mut material = Self::with_tables(demand);
         let counts = Self::counts(demand);
         let mut rest = bytes.get(HEAD.len()..).unwrap_or_default();
         for (pool, count) in material.pools_mut().into_iter().zip(counts) {
@@ -55,10 +53,7 @@ impl<P: Party> Material<P> {
     /// Bytes of the material for a demand.
     #[must_use]
     pub fn stored_bytes(demand: &Demand) -> usize {
-        let mut material = Self::default();
-        for shape in demand.tables.keys() {
-            material.table_pool(*shape);
-        }
+        let material = Self::with_tables(demand);
         let widths = material.pools().into_iter().map(Pool::width);
         let bytes = widths.zip(Self::counts(demand)).map(|(width, count)| {
             usize::try_from(count)
@@ -66,6 +61,18 @@ impl<P: Party> Material<P> {
                 .saturating_mul(width)
         });
         bytes.fold(HEAD.len(), usize::saturating_add)
+    }
+
+    /// Empty, with the pools of a demand's tables.
+    fn with_tables(demand: &Demand) -> Self {
+        let mut material = Self::default();
+        for shape in demand.tables.keys() {
+            material.table_pool(*shape);
+        }
+        for shape in demand.fixed_tables.keys() {
+            material.fixed_table_pool(*shape);
+        }
+        material
     }
 
     /// Numbers in each pool, in the order of [`pools`](Self::pools).
@@ -79,9 +86,11 @@ impl<P: Party> Material<P> {
         let mut counts = vec![demand.triples; 3];
         counts.extend([demand.common_triples; 5]);
         counts.extend([oles_sent, oles_sent, oles_received, oles_received]);
+        counts.extend([demand.fixed_oles; 2]);
         let numbers = |words: u64| words.saturating_mul(64);
         counts.extend([numbers(sent), numbers(sent), received, numbers(received)]);
-        counts.extend(demand.tables.values());
+        let tables = demand.tables.iter().chain(&demand.fixed_tables);
+        counts.extend(tables.map(|(shape, words)| words.saturating_mul(planes::<P>(*shape))));
         counts
     }
 
@@ -91,16 +100,20 @@ impl<P: Party> Material<P> {
             common,
             oles_sent,
             oles_received,
+            fixed_oles,
             transfers_sent,
             transfers_received,
             tables,
+            fixed_tables,
             party: _,
         } = self;
         let words = triples.iter().chain(common).chain(oles_sent);
-        let words = words.chain(oles_received).chain(transfers_sent);
+        let words = words.chain(oles_received).chain(fixed_oles);
         words
+            .chain(transfers_sent)
             .chain(transfers_received)
             .chain(tables.values())
+            .chain(fixed_tables.values())
             .collect()
     }
 
@@ -109,10 +122,12 @@ impl<P: Party> Material<P> {
         let words = words
             .chain(&mut self.oles_sent)
             .chain(&mut self.oles_received);
-        let words = words.chain(&mut self.transfers_sent);
+        let words = words.chain(&mut self.fixed_oles);
         words
+            .chain(&mut self.transfers_sent)
             .chain(&mut self.transfers_received)
             .chain(self.tables.values_mut())
+            .chain(self.fixed_tables.values_mut())
             .collect()
     }
 }

@@ -16,11 +16,12 @@ use privet_ot::triples::Triples;
 use privet_ot::tweaks::{Domain, Hasher};
 use privet_plan::cost::gmw::{Demand, TableShape};
 use privet_prim::{Block, Delta};
-use privet_ring::Party;
+use privet_ring::{Party, transpose_64};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{Counters, Source};
-use crate::error::Error;
+use crate::compare::slots;
+use crate::error::{ApiMisuse, Error};
 use crate::material::{Material, Pairs, Picks};
 
 /// Correlated OTs worked on at a time: keys and hashes stay in the second-level cache.
@@ -95,7 +96,7 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
         self
     }
 
-    /// Makes exactly `demand` ahead, apart from what is held.
+    /// Makes exactly `demand` ahead, apart from what is held; what is to be fixed ahead is still random: see [`ahead`](crate::ahead).
     ///
     /// # Errors
     /// A failing channel or a misbehaving peer.
@@ -121,6 +122,7 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
     }
 
     fn make(&mut self, ch: &mut Channel, demand: &Demand) -> Result<(), Error> {
+        let demand = demand.unfixed();
         let most = demand
             .transfers_sent(true)
             .max(demand.transfers_sent(false));
@@ -332,34 +334,43 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
         )
     }
 
-    /// `mask_j = ⊕_i H(K_i^{j_i})[slot j]`: see `privet_ot::one_of_many`.
+    /// `mask_j = ⊕_i H(K_i^{j_i})[slot j]`: see `privet_ot::one_of_many`. Transfers come 64 to a word, in a word all first keys,
+    /// then all second ones; masks leave as planes, as many words side by side as a transposition takes.
     fn send_tables(
         &mut self,
         ch: &mut Channel,
         shape: TableShape,
-        count: u64,
+        words: u64,
     ) -> Result<(), Error> {
         let (hasher, pool) = (&mut self.sent.table, self.material.table_pool(shape));
-        let m = shape.choice_bits as usize;
-        let (ones_of, all) = (slots(shape), u64::MAX >> (64 - shape.table_bits()));
-        let mut made = Zeroizing::new(Vec::with_capacity(BLOCKS / m));
+        let (group, bits) = (64 * shape.choice_bits as usize, shape.table_bits() as usize);
+        let (ones_of, all) = (slots_of(shape), u64::MAX >> (64 - shape.table_bits()));
+        let mut block = Zeroizing::new([0u64; 64]);
         sent(
             &mut self.sender,
             hasher,
             ch,
-            count * m as u64,
-            m,
+            words * group as u64,
+            group,
             |zeros, ones| {
-                made.clear();
-                made.extend(zeros.chunks_exact(m).zip(ones.chunks_exact(m)).map(
-                    |(zeros, ones)| {
-                        let bits = ones_of.iter().zip(zeros.iter().zip(ones));
-                        all & bits.fold(0, |table, (set, (zero, one))| {
-                            table ^ (low(zero) & !set) ^ (low(one) & set)
-                        })
-                    },
-                ));
-                pool.extend(&made);
+                let side = 64 / bits * group;
+                for (zeros, ones) in zeros.chunks(side).zip(ones.chunks(side)) {
+                    block.fill(0);
+                    let units = zeros.chunks_exact(group).zip(ones.chunks_exact(group));
+                    let units = units.enumerate().map(|(unit, (zeros, ones))| {
+                        let keys = zeros.chunks_exact(64).zip(ones.chunks_exact(64));
+                        for (set, (zeros, ones)) in ones_of.iter().zip(keys) {
+                            for (table, (zero, one)) in block.iter_mut().zip(zeros.iter().zip(ones))
+                            {
+                                let masks = low(zero) & !set ^ low(one) & set;
+                                *table ^= (masks & all) << (unit * bits);
+                            }
+                        }
+                    });
+                    let units = units.count();
+                    transpose_64(&mut block);
+                    pool.extend(block.get(..units * bits).unwrap_or_default());
+                }
             },
         )
     }
@@ -368,31 +379,39 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
         &mut self,
         ch: &mut Channel,
         shape: TableShape,
-        count: u64,
+        words: u64,
     ) -> Result<(), Error> {
         let (hasher, pool) = (&mut self.received.table, self.material.table_pool(shape));
         let m = shape.choice_bits as usize;
-        let one = u64::MAX >> (64 - shape.message_bits);
-        let mut made = Zeroizing::new(Vec::with_capacity(BLOCKS / m));
+        let (group, bits) = (64 * m, shape.table_bits() as usize);
+        let all = u64::MAX >> (64 - shape.table_bits());
+        let mut block = Zeroizing::new([0u64; 64]);
         received(
             &mut self.receiver,
             hasher,
             ch,
-            count * m as u64,
-            m,
+            words * group as u64,
+            group,
             |colours, macs| {
-                made.clear();
-                made.extend(macs.chunks_exact(m).enumerate().map(|(at, hashes)| {
-                    let choice = (0..m).fold(0, |choice, i| {
-                        let place = at * m + i;
-                        let word = colours.get(place / 64).copied().unwrap_or_default();
-                        choice | (word >> (place % 64) & 1) << i
-                    });
-                    let sum = hashes.iter().fold(0, |sum, hash| sum ^ low(hash));
-                    let mask = sum >> (choice * u64::from(shape.message_bits)) & one;
-                    choice | mask << shape.choice_bits
-                }));
-                pool.extend(&made);
+                let beside = 64 / bits;
+                let parts = macs.chunks(beside * group).zip(colours.chunks(beside * m));
+                for (macs, colours) in parts {
+                    block.fill(0);
+                    for (unit, hashes) in macs.chunks_exact(group).enumerate() {
+                        for hashes in hashes.chunks_exact(64) {
+                            for (table, hash) in block.iter_mut().zip(hashes) {
+                                *table ^= (low(hash) & all) << (unit * bits);
+                            }
+                        }
+                    }
+                    transpose_64(&mut block);
+                    for (choices, sums) in colours.chunks_exact(m).zip(block.chunks_exact(bits)) {
+                        pool.extend(choices);
+                        let masks = slots::chosen(shape, choices, sums);
+                        let bits = shape.message_bits as usize;
+                        pool.extend(masks.get(..bits).unwrap_or_default());
+                    }
+                }
             },
         )
     }
@@ -403,6 +422,13 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Source<P> for Live<P, S, R> {
         let lacking = demand.beyond(&self.material.left());
         if lacking.is_empty() {
             return Ok(());
+        }
+        if lacking.fixed_oles > 0 || !lacking.fixed_tables.is_empty() {
+            let what = "comparisons whose client's numbers were fixed ahead";
+            let words = |of: &Demand| of.fixed_oles + of.fixed_tables.values().sum::<u64>();
+            let asked = words(demand);
+            let left = asked - words(&lacking);
+            return Err(ApiMisuse::Exhausted { what, asked, left }.into());
         }
         if let Some((making, _)) = self.phases {
             ch.set_phase(making);
@@ -494,7 +520,7 @@ fn low(block: &Block) -> u64 {
 }
 
 /// For each choice bit the slots of those j that have it set.
-fn slots(shape: TableShape) -> Vec<u64> {
+fn slots_of(shape: TableShape) -> Vec<u64> {
     let one = u64::MAX >> (64 - shape.message_bits);
     let set = |i: u32| {
         let slots = (0..1u32 << shape.choice_bits).filter(|j| j >> i & 1 == 1);

@@ -33,6 +33,7 @@ fn evaluate(block: BlockSpec, words: &[u64]) -> Vec<u64> {
         client_bytes: step.client_bytes,
         server_bytes: step.server_bytes,
         latencies: step.flights,
+        ..OpCost::default()
     };
     check_cost(&moved, &cost);
     assert!(moved.flights <= u64::from(cost.latencies));

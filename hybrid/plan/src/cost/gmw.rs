@@ -56,14 +56,34 @@ pub struct Demand {
     pub client_transfers: u64,
     /// Words of 64 random transfers of 64-bit numbers, the server sends.
     pub server_transfers: u64,
-    /// 1-of-2^m transfers, the server sends.
+    /// Words of 64 bit products, the server sends, the client's bits fixed ahead.
+    pub fixed_oles: u64,
+    /// Words of 64 1-of-2^m transfers, the server sends.
     pub tables: BTreeMap<TableShape, u64>,
+    /// The same, the client's choices fixed ahead.
+    pub fixed_tables: BTreeMap<TableShape, u64>,
 }
 
 impl Demand {
-    /// Adds tables of a shape.
-    pub fn add_tables(&mut self, shape: TableShape, count: u64) {
-        *self.tables.entry(shape).or_default() += count;
+    /// Adds words of tables of a shape.
+    pub fn add_tables(&mut self, shape: TableShape, words: u64) {
+        *self.tables.entry(shape).or_default() += words;
+    }
+
+    /// Adds words of tables of a shape whose choices are fixed ahead.
+    pub fn add_fixed_tables(&mut self, shape: TableShape, words: u64) {
+        *self.fixed_tables.entry(shape).or_default() += words;
+    }
+
+    /// What it is before anything is fixed: what is fixed ahead is made like the rest.
+    #[must_use]
+    pub fn unfixed(&self) -> Self {
+        let mut made = self.clone();
+        made.server_oles += std::mem::take(&mut made.fixed_oles);
+        for (shape, words) in std::mem::take(&mut made.fixed_tables) {
+            made.add_tables(shape, words);
+        }
+        made
     }
 
     /// Adds another demand `times`.
@@ -71,8 +91,11 @@ impl Demand {
         for (mine, theirs) in self.counts_mut().into_iter().zip(other.counts()) {
             *mine += theirs * times;
         }
-        for (shape, count) in &other.tables {
-            self.add_tables(*shape, count * times);
+        for (shape, words) in &other.tables {
+            self.add_tables(*shape, words * times);
+        }
+        for (shape, words) in &other.fixed_tables {
+            self.add_fixed_tables(*shape, words * times);
         }
     }
 
@@ -83,10 +106,12 @@ impl Demand {
         for (mine, theirs) in rest.counts_mut().into_iter().zip(other.counts()) {
             *mine = mine.saturating_sub(theirs);
         }
-        for (shape, count) in &mut rest.tables {
-            *count = count.saturating_sub(other.tables.get(shape).copied().unwrap_or_default());
+        for (mine, theirs) in rest.maps_mut().into_iter().zip(other.maps()) {
+            for (shape, words) in &mut *mine {
+                *words = words.saturating_sub(theirs.get(shape).copied().unwrap_or_default());
+            }
+            mine.retain(|_, words| *words > 0);
         }
-        rest.tables.retain(|_, count| *count > 0);
         rest
     }
 
@@ -99,15 +124,18 @@ impl Demand {
         };
         let mut part = self.clone();
         part.counts_mut().into_iter().for_each(|c| *c = cut(*c));
-        part.tables.values_mut().for_each(|c| *c = cut(*c));
-        part.tables.retain(|_, count| *count > 0);
+        for map in part.maps_mut() {
+            map.values_mut().for_each(|c| *c = cut(*c));
+            map.retain(|_, words| *words > 0);
+        }
         part
     }
 
     /// Whether nothing is asked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.counts() == [0; 6] && self.tables.values().all(|count| *count == 0)
+        let tables = self.maps().into_iter().flat_map(BTreeMap::values);
+        self.counts() == [0; 7] && tables.into_iter().all(|words| *words == 0)
     }
 
     /// Random correlated transfers that it is made from, in the direction in which the client sends or the other one.
@@ -117,14 +145,22 @@ impl Demand {
         if by_client {
             return 64 * (triples + self.client_oles + self.client_transfers);
         }
-        let tables = self.tables.iter();
+        let tables = self.maps().into_iter().flatten();
         let tables: u64 = tables
-            .map(|(shape, n)| n * u64::from(shape.choice_bits))
+            .map(|(shape, words)| words * u64::from(shape.choice_bits))
             .sum();
-        64 * (triples + self.server_oles + self.server_transfers) + tables
+        64 * (triples + self.server_oles + self.fixed_oles + self.server_transfers + tables)
     }
 
-    const fn counts(&self) -> [u64; 6] {
+    const fn maps(&self) -> [&BTreeMap<TableShape, u64>; 2] {
+        [&self.tables, &self.fixed_tables]
+    }
+
+    const fn maps_mut(&mut self) -> [&mut BTreeMap<TableShape, u64>; 2] {
+        [&mut self.tables, &mut self.fixed_tables]
+    }
+
+    const fn counts(&self) -> [u64; 7] {
         [
             self.triples,
             self.common_triples,
@@ -132,10 +168,11 @@ impl Demand {
             self.server_oles,
             self.client_transfers,
             self.server_transfers,
+            self.fixed_oles,
         ]
     }
 
-    const fn counts_mut(&mut self) -> [&mut u64; 6] {
+    const fn counts_mut(&mut self) -> [&mut u64; 7] {
         [
             &mut self.triples,
             &mut self.common_triples,
@@ -143,6 +180,7 @@ impl Demand {
             &mut self.server_oles,
             &mut self.client_transfers,
             &mut self.server_transfers,
+            &mut self.fixed_oles,
         ]
     }
 }
@@ -152,6 +190,8 @@ impl Demand {
 pub struct OpCost {
     /// Prepared material.
     pub demand: Demand,
+    /// Bytes from client to server before the input is known, beside making the material.
+    pub ahead_bytes: u64,
     /// Online bytes from client to server.
     pub client_bytes: u64,
     /// Online bytes from server to client.
@@ -182,6 +222,7 @@ impl OpCost {
     /// Together with another one whose messages travel with this one's.
     pub fn beside(&mut self, other: &Self, times: u64) {
         self.demand.add(&other.demand, times);
+        self.ahead_bytes += other.ahead_bytes * times;
         self.client_bytes += other.client_bytes * times;
         self.server_bytes += other.server_bytes * times;
     }
@@ -211,7 +252,8 @@ impl OpCost {
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn seconds(&self, link: &LinkModel, rates: &Rates) -> f64 {
         let made = self.demand.transfers_sent(true) + self.demand.transfers_sent(false);
-        let most = self.client_bytes.max(self.server_bytes) as f64;
+        let sent = self.client_bytes + self.ahead_bytes;
+        let most = sent.max(self.server_bytes) as f64;
         let transfer = link.bytes_per_second.map_or(0.0, |rate| most / rate);
         made as f64 / rates.cots + transfer + f64::from(self.latencies) * link.round_trip / 2.0
     }

@@ -34,6 +34,8 @@ pub(super) struct Shares {
     /// Additive shares behind a mask.
     masked: HashMap<TensorId, BufferId>,
     wants: Wants,
+    /// Words of which the client knows its share before the input.
+    ahead: HashSet<BufferId>,
     /// Nodes that an earlier one took along.
     done: HashSet<usize>,
     /// Masks that some encryption defines.
@@ -163,8 +165,16 @@ impl Lowering<'_> {
             })
             .collect::<Result<Vec<_>, PlanError>>()?;
         self.push_share(&node.name, ShareStep::Sum { words, out })?;
+        self.follow_ahead(&operands, out);
         self.shares.words.insert(node.output, out);
         Ok(())
+    }
+
+    /// The client knows its share of what is made of shares that it knows, each party by itself.
+    fn follow_ahead(&mut self, from: &[BufferId], out: BufferId) {
+        if from.iter().all(|id| self.shares.ahead.contains(id)) {
+            self.shares.ahead.insert(out);
+        }
     }
 
     fn share_add_const(&mut self, index: usize, node: &Node) -> Result<(), PlanError> {
@@ -178,6 +188,7 @@ impl Lowering<'_> {
             out,
         };
         self.push_share(&node.name, step)?;
+        self.follow_ahead(&[input], out);
         self.shares.words.insert(node.output, out);
         Ok(())
     }

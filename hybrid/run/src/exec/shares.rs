@@ -7,6 +7,7 @@
 //!   for those under encryption. Differs: under `gc+ot` the garbled parts run online.
 //! - Cost: that of the plan, byte for byte, offline and online.
 
+mod ahead;
 mod bits;
 mod boolean;
 mod bridge;

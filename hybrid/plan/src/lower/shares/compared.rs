@@ -53,7 +53,12 @@ impl Lowering<'_> {
             flights: cost.latencies,
             ..StepCost::default()
         };
-        self.push_prepared(layer, kind, online, StepCost::default(), cost.demand)
+        let offline = StepCost {
+            client_bytes: cost.ahead_bytes,
+            flights: u32::from(cost.ahead_bytes > 0),
+            ..StepCost::default()
+        };
+        self.push_prepared(layer, kind, online, offline, cost.demand)
     }
 
     /// A tensor's shares in a wider ring than they are in; `None`: it has none, or the backend has no such step.

@@ -105,12 +105,17 @@ impl Lowering<'_> {
         }
         let out = self.new_words(self.elements(&node.name, act.result)?, out_bits)?;
         if self.boolean() && act.relu && act.shift + 2 <= ring_bits {
+            let shape = if self.shares.ahead.contains(&from) {
+                Shape::FEW_TRANSFERS.ahead()
+            } else {
+                Shape::FEW_TRANSFERS
+            };
             let step = ReluTrunc {
                 from,
                 ring_bits,
                 shift: act.shift,
                 out,
-                shape: Shape::FEW_TRANSFERS,
+                shape,
             };
             self.compared_relu(node, step)?;
             self.settle(act, index, out);

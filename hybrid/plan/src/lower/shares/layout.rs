@@ -1,11 +1,13 @@
 //! Operations that move words: free on shares as on bits.
 
+use std::collections::HashSet;
+
 use privet_model::quant::ir::{Node, Op};
 
 use super::super::Lowering;
 use crate::cost::StepCost;
 use crate::error::PlanError;
-use crate::step::{BitMap, StepKind, WireStep, WireWords};
+use crate::step::{BitMap, Source, StepKind, WireStep, WireWords};
 
 impl Lowering<'_> {
     /// On shares where all operands have them and the result is right there, else on bits.
@@ -43,6 +45,18 @@ impl Lowering<'_> {
             (WireWords::Each(words), BitMap::IDENTITY)
         };
         let out = self.new_words(elements, width)?;
+        let sources = match &words {
+            WireWords::Same(from) => vec![*from],
+            WireWords::Each(words) => {
+                let mut sources = HashSet::new();
+                sources.extend(words.iter().filter_map(|word| match word {
+                    Source::Word { buffer, .. } => Some(*buffer),
+                    Source::Constant(_) => None,
+                }));
+                sources.into_iter().collect()
+            }
+        };
+        self.follow_ahead(&sources, out);
         let step = StepKind::Wire(WireStep { out, words, bits });
         self.push(&node.name, step, StepCost::default())?;
         self.shares.words.insert(node.output, out);

@@ -61,6 +61,8 @@ impl Lowering<'_> {
         let online = StepCost::default();
         let kind = StepKind::Share(step);
         self.push_prepared(&node.name, kind, online, offline, Demand::default())?;
+        // Its share is the one that the products gave it.
+        self.shares.ahead.insert(out);
         self.shares.words.insert(node.output, out);
         Ok(())
     }

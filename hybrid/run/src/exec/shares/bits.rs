@@ -1,7 +1,9 @@
 //! Material for bits at one party, and the protocols of `privet-gmw` that use it up.
 
+use privet_gmw::ahead::Carries;
 use privet_gmw::netlist::Levels;
 use privet_gmw::netlist::planes::Planes;
+use privet_gmw::source::Source;
 use privet_gmw::{Context, Material, Stored};
 use privet_net::Channel;
 use privet_netlists::netlist::Netlist;
@@ -14,6 +16,15 @@ use zeroize::Zeroizing;
 use super::ShareExecutor;
 use super::words::Words;
 use crate::error::RunError;
+
+/// What is known ahead of the client's shares.
+#[derive(Clone, Copy)]
+pub(super) enum Fixing<'w> {
+    /// The client: all.
+    Own(&'w Words),
+    /// The server: how many there are.
+    Theirs(usize),
+}
 
 /// One party's material for bits; what it gives out is gone.
 pub(crate) enum Bits {
@@ -70,6 +81,31 @@ impl Bits {
             Self::Server(stored) => Context::new(channel, stored).netlist(netlist, levels, inputs),
         };
         Ok(made?)
+    }
+
+    /// Turns material to the client's share of what a ReLU will read: its words on its side, on the server's their number.
+    pub(super) fn fix(
+        &mut self,
+        channel: &mut Channel,
+        step: &ReluTrunc,
+        words: Fixing<'_>,
+    ) -> Result<(), RunError> {
+        let ring = ring(step.ring_bits)?;
+        let carries = Carries::relu(step.shape, ring, step.shift, COMPARED);
+        match (self, words) {
+            (Self::Client(stored), Fixing::Own(words)) => {
+                let words = Words::new(step.ring_bits, words.values.to_vec());
+                let shares = Shares::new(ring, words.values.to_vec());
+                carries.fix_own(channel, &shares, stored.material())?;
+            }
+            (Self::Server(stored), Fixing::Theirs(len)) => {
+                carries.fix_theirs(channel, len, stored.material())?;
+            }
+            (Self::Client(_), Fixing::Theirs(_)) | (Self::Server(_), Fixing::Own(_)) => {
+                return Err(RunError::Contradiction("shares on the wrong side"));
+            }
+        }
+        Ok(())
     }
 
     fn relu_trunc(

@@ -12,7 +12,8 @@ use privet_ring::Ring;
 use zeroize::Zeroizing;
 
 use super::Side;
-use super::bits::Bits;
+use super::ahead::Ahead;
+use super::bits::{Bits, Fixing};
 use super::correlated::Correlated;
 use super::encrypted;
 use super::words::{Words, low};
@@ -73,7 +74,8 @@ impl Material {
     ) -> Result<Self, RunError> {
         let mut parts = VecDeque::new();
         // All of it at once: each request costs a latency.
-        let bits = correlated.bits(channel, &plan.demand)?;
+        let mut bits = correlated.bits(channel, &plan.demand)?;
+        let mut ahead = Ahead::default();
         let mut masks: HashMap<BufferId, (usize, Words)> = HashMap::new();
         let mut encryption = None;
         for step in &plan.steps {
@@ -109,22 +111,31 @@ impl Material {
                             products(plan, side, (correlated, channel), linear, choosers, mask)?
                         }
                     };
+                    if let Owner::Client = side {
+                        ahead.put(plan, linear.out, shares.clone())?;
+                    }
                     parts.push_back(Part::Shares(Zeroizing::new(shares)));
                 }
-                StepKind::Share(
-                    ShareStep::Input { .. }
-                    | ShareStep::Sum { .. }
-                    | ShareStep::AddConst { .. }
-                    | ShareStep::Bridge(_)
-                    | ShareStep::ReluTrunc(_)
-                    | ShareStep::Compared(_),
-                )
+                StepKind::Share(ShareStep::ReluTrunc(relu)) if relu.shape.fixed() => {
+                    let planned = plan.buffers.get(relu.from.0 as usize).ok_or(OUT_OF_STEP)?;
+                    let words = match side {
+                        Owner::Client => Fixing::Own(ahead.words(relu.from)?),
+                        Owner::Server(_) => Fixing::Theirs(planned.elements),
+                    };
+                    bits.fix(channel, relu, words)?;
+                }
+                kind @ (StepKind::Share(_)
                 | StepKind::Cells(_)
                 | StepKind::Input { .. }
                 | StepKind::Linear(_)
                 | StepKind::Wire(_)
-                | StepKind::Output { .. } => {}
+                | StepKind::Output { .. }) => {
+                    if let Owner::Client = side {
+                        ahead.follow(plan, kind)?;
+                    }
+                }
             }
+            ahead.forget(&step.frees);
             channel.progress();
         }
         channel.flush()?;

@@ -114,19 +114,7 @@ impl ShareExecutor<'_> {
         words: &[Vec<(BufferId, u32)>],
         out: BufferId,
     ) -> Result<(), RunError> {
-        let width = self.buffer(out)?.bits;
-        let mut values = Vec::with_capacity(words.len());
-        for terms in words {
-            let mut sum = 0u64;
-            for (buffer, element) in terms {
-                let from = self.words(*buffer)?;
-                if from.bits < width {
-                    return Err(RunError::Contradiction("a sum of narrower words"));
-                }
-                sum = sum.wrapping_add(from.at(*element)?);
-            }
-            values.push(sum);
-        }
+        let values = sums(words, self.buffer(out)?.bits, |id| self.words(id))?;
         self.put_words(out, values)
     }
 
@@ -150,29 +138,7 @@ impl ShareExecutor<'_> {
 
     /// Renames words; public constants are the server's to add.
     pub(super) fn move_words(&mut self, step: &WireStep) -> Result<(), RunError> {
-        let elements = self.buffer(step.out)?.elements;
-        if step.bits.drop > 0 {
-            return Err(RunError::Contradiction("shares do not drop bits"));
-        }
-        let shift = step.bits.zeros.min(63);
-        let mut values = Vec::with_capacity(elements);
-        match &step.words {
-            WireWords::Same(buffer) => {
-                let from = self.words(*buffer)?.values.iter();
-                values.extend(from.map(|value| value << shift));
-            }
-            WireWords::Each(words) => {
-                for word in words {
-                    values.push(match word {
-                        Source::Word { buffer, element } => {
-                            self.words(*buffer)?.at(*element)? << shift
-                        }
-                        Source::Constant(value) if self.side.is_server() => value.cast_unsigned(),
-                        Source::Constant(_) => 0,
-                    });
-                }
-            }
-        }
+        let values = moved(step, self.side.is_server(), |id| self.words(id))?;
         self.put_words(step.out, values)
     }
 
@@ -205,5 +171,52 @@ impl ShareExecutor<'_> {
         }
         reader.finish().map_err(privet_ot::Error::from)?;
         Ok(Some(opened))
+    }
+}
+
+/// A party's shares of sums, modulo `2^width` and more.
+pub(super) fn sums<'w>(
+    words: &[Vec<(BufferId, u32)>],
+    width: u32,
+    held: impl Fn(BufferId) -> Result<&'w Words, RunError>,
+) -> Result<Vec<u64>, RunError> {
+    let mut values = Vec::with_capacity(words.len());
+    for terms in words {
+        let mut sum = 0u64;
+        for (buffer, element) in terms {
+            let from = held(*buffer)?;
+            if from.bits < width {
+                return Err(RunError::Contradiction("a sum of narrower words"));
+            }
+            sum = sum.wrapping_add(from.at(*element)?);
+        }
+        values.push(sum);
+    }
+    Ok(values)
+}
+
+/// A party's shares of renamed words.
+pub(super) fn moved<'w>(
+    step: &WireStep,
+    is_server: bool,
+    held: impl Fn(BufferId) -> Result<&'w Words, RunError>,
+) -> Result<Vec<u64>, RunError> {
+    if step.bits.drop > 0 {
+        return Err(RunError::Contradiction("shares do not drop bits"));
+    }
+    let shift = step.bits.zeros.min(63);
+    match &step.words {
+        WireWords::Same(buffer) => {
+            let from = held(*buffer)?.values.iter();
+            Ok(from.map(|value| value << shift).collect())
+        }
+        WireWords::Each(words) => {
+            let each = words.iter().map(|word| match word {
+                Source::Word { buffer, element } => Ok(held(*buffer)?.at(*element)? << shift),
+                Source::Constant(value) if is_server => Ok(value.cast_unsigned()),
+                Source::Constant(_) => Ok(0),
+            });
+            each.collect()
+        }
     }
 }
