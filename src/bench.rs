@@ -8,6 +8,7 @@ use privet_benchmarks::deepsecure::BenchError;
 use privet_benchmarks::{Table, deepsecure, garble, he, imagenet, nonlinear, ot};
 use privet_net::Link;
 use privet_plan::Backend;
+use privet_plan::compare::Operand;
 use serde_json::Value;
 
 use crate::failure::{Failure, Kind};
@@ -23,7 +24,7 @@ pub(crate) enum Command {
     Garble(GarbleArgs),
     /// Rates of oblivious transfer: silent OT and what is made of it, by kernel, over loopback.
     Ot(OtArgs),
-    /// Comparison, ReLU and ReLU with exact truncation on shares: time, bytes and delays, results checked.
+    /// Comparison, ReLU, truncation and more on shares, by engine: time, bytes and delays, results checked, ratios to garbling.
     Nonlinear(NonlinearArgs),
     /// A whole network on one's own inputs, two processes over TLS on this machine: offline and online parts, equal to the clear result.
     Imagenet(ImagenetArgs),
@@ -81,26 +82,30 @@ pub(crate) struct HeArgs {
     json: bool,
 }
 
-/// What to measure: every combination.
+/// What to measure: every combination. Without --op, --bits, --count, --engine and --link, a suite of at most 20 minutes.
 #[derive(Args)]
 pub(crate) struct NonlinearArgs {
-    /// drelu, relu or relu-trunc (12 bits).
-    #[arg(
-        long,
-        value_name = "OP,…",
-        value_delimiter = ',',
-        default_value = "drelu,relu,relu-trunc"
-    )]
+    /// drelu, relu, relu-trunc, trunc (12 bits), max (of 4), argmax (of 10), avgpool (of 49) or sigmoid [default: all].
+    #[arg(long, value_name = "OP,…", value_delimiter = ',')]
     op: Vec<nonlinear::Op>,
-    /// Widths of the ring.
-    #[arg(long, value_name = "L,…", value_delimiter = ',', default_value = "16,32,37,64", value_parser = clap::value_parser!(u32).range(16..=64))]
+    /// Widths of the ring [default: 16,32,37,64].
+    #[arg(long, value_name = "L,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(16..=64))]
     bits: Vec<u32>,
-    /// Elements.
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1024,16384,131072", value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
+    /// Instances [default: 1024,16384,131072].
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
     count: Vec<u32>,
-    /// loopback, lan, wan or MBIT,MS (repeat for more).
-    #[arg(long, value_name = "LINK", default_value = "loopback")]
-    link: Vec<Link>,
+    /// gmw, ot-tree or gc [default: all].
+    #[arg(long, value_name = "ENGINE,…", value_delimiter = ',')]
+    engine: Vec<nonlinear::Engine>,
+    /// loopback, lan, wan or MBIT,MS (repeat for more) [default: loopback].
+    #[arg(long, value_name = "LINK")]
+    link: Vec<String>,
+    /// Comparison of engine gmw: planned, few-transfers or few-bits.
+    #[arg(long, value_name = "SHAPE,…", value_delimiter = ',')]
+    shape: Vec<nonlinear::Compared>,
+    /// Engine gmw: when the client's share is known, ahead (as behind a linear layer) or online.
+    #[arg(long, value_name = "WHEN", default_value = "ahead", value_parser = ["ahead", "online"])]
+    client_share: String,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -268,16 +273,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
             let table = he::run(&options).map_err(|e| Failure::check(e.to_string()))?;
             show(&table, args.json)
         }
-        Command::Nonlinear(args) => {
-            let options = nonlinear::Options {
-                ops: args.op.clone(),
-                bits: args.bits.clone(),
-                counts: args.count.iter().map(|n| *n as usize).collect(),
-                links: args.link.clone(),
-            };
-            let table = nonlinear::run(&options).map_err(|e| Failure::check(e.to_string()))?;
-            show(&table, args.json)
-        }
+        Command::Nonlinear(args) => nonlinear(args),
         Command::GarblePeer(args) => {
             let options = garble::PeerOptions {
                 connect: args.connect.clone(),
@@ -331,6 +327,74 @@ fn imagenet_run(args: &ImagenetArgs) -> Result<(), Failure> {
         return Err(Failure::check("answers differ from the clear result"));
     }
     show(&table, args.json)
+}
+
+fn nonlinear(args: &NonlinearArgs) -> Result<(), Failure> {
+    let named = !(args.op.is_empty()
+        && args.bits.is_empty()
+        && args.count.is_empty()
+        && args.engine.is_empty()
+        && args.link.is_empty());
+    let links = args.links()?;
+    let given = nonlinear::Options::default();
+    let options = nonlinear::Options {
+        ops: or(&args.op, given.ops),
+        bits: or(&args.bits, given.bits),
+        counts: match args.count.as_slice() {
+            [] => given.counts,
+            counts => counts.iter().map(|n| *n as usize).collect(),
+        },
+        engines: or(&args.engine, given.engines),
+        links: or(&links, given.links),
+        shapes: or(&args.shape, given.shapes),
+        client: match args.client_share.as_str() {
+            "online" => Operand::Online,
+            _ => Operand::Ahead,
+        },
+    };
+    let table = if named {
+        nonlinear::run(&options, &mut follow)
+    } else {
+        nonlinear::suite(&options, &mut follow)
+    };
+    if std::io::stderr().is_terminal() {
+        eprintln!();
+    }
+    let table = table.map_err(|e| Failure::check(e.to_string()))?;
+    show(&table, args.json)?;
+    let ratios = nonlinear::ratios(&table);
+    if !args.json && !ratios.is_empty() {
+        println!("\nGarbled circuits against shares: how many times more of each.\n");
+        let (head, rows) = ratios.columns();
+        print!("{}", columns(&head, &rows));
+    }
+    Ok(())
+}
+
+/// What was given, or else the default.
+fn or<T: Clone>(given: &[T], default: Vec<T>) -> Vec<T> {
+    if given.is_empty() {
+        return default;
+    }
+    given.to_vec()
+}
+
+impl NonlinearArgs {
+    /// Names may be listed; `MBIT,MS` is one link, so a comma before a name only separates.
+    fn links(&self) -> Result<Vec<Link>, Failure> {
+        let mut links = Vec::new();
+        for given in &self.link {
+            match given.parse::<Link>() {
+                Ok(link) => links.push(link),
+                Err(whole) => {
+                    let each = given.split(',').map(str::parse::<Link>);
+                    let all: Result<Vec<Link>, _> = each.collect();
+                    links.extend(all.map_err(|_| Failure::usage(format!("--link: {whole}")))?);
+                }
+            }
+        }
+        Ok(links)
+    }
 }
 
 fn deepsecure_failure(error: &BenchError) -> Failure {

@@ -252,19 +252,46 @@ fn verilog_of_ones_own_becomes_a_netlist_or_a_clear_error() {
 
 #[test]
 fn nonlinear_work_is_measured_with_its_bytes() {
-    let args = "bench nonlinear --op relu-trunc --bits 37 --count 500 --json";
-    let output = privet(&args.split(' ').collect::<Vec<_>>());
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let table: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let bits: Vec<f64> = table["rows"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| row["online_bits_each"].as_f64().unwrap())
-        .collect();
-    assert_eq!(bits.len(), 2, "few transfers and few bits");
-    assert!(bits[1] < bits[0] && bits[0] < 500.0, "{bits:?}");
-    for wrong in [["--bits", "8"], ["--op", "sin"], ["--count", "0"]] {
+    let rows = |args: &str| {
+        let output = privet(&args.split(' ').collect::<Vec<_>>());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let table: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        table["rows"].as_array().unwrap().clone()
+    };
+    let bits = |row: &serde_json::Value| row["online_bits_each"].as_f64().unwrap();
+    let case = "bench nonlinear --json --op relu-trunc --bits 37 --count 4096";
+    let shapes = rows(&format!(
+        "{case} --engine gmw --shape few-transfers,few-bits"
+    ));
+    let figures: Vec<f64> = shapes.iter().map(bits).collect();
+    assert_eq!(figures.len(), 2, "few transfers and few bits");
+    assert!(figures[0] < 450.0 && figures[1] < 370.0, "{figures:?}");
+    let online = rows(&format!(
+        "{case} --engine gmw --shape few-transfers --client-share online"
+    ));
+    assert!((bits(&online[0]) - figures[0] - 36.0).abs() < 1.0);
+    let engines = rows("bench nonlinear --json --bits 16 --count 100 --link 3000,0.3");
+    assert_eq!(engines.len(), 8 * 3);
+    let table = privet(&[
+        "bench",
+        "nonlinear",
+        "--op",
+        "relu",
+        "--bits",
+        "16",
+        "--count",
+        "64",
+    ]);
+    let table = text(&table.stdout);
+    assert!(table.contains("how many times more"), "{table}");
+    let wrong = [
+        ["--bits", "8"],
+        ["--op", "sin"],
+        ["--count", "0"],
+        ["--link", "moon"],
+        ["--engine", "x"],
+    ];
+    for wrong in wrong {
         let output = privet(&["bench", "nonlinear", wrong[0], wrong[1]]);
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
     }
