@@ -4,6 +4,8 @@
 //! sends back. What a reply gives away of the weights is bounded by how far its noise drowns theirs: that bound, the
 //! [`hiding`] bits, decides how many filters may share a polynomial.
 
+pub mod schedule;
+
 use privet_model::quant::ir::{Model, Params};
 use privet_ring::linear::packing::{Counts, Limits};
 use privet_ring::linear::{Conv, GeometryError, Packing, Place, Split};
@@ -355,7 +357,7 @@ impl Lattice {
         hiding(self.set, self.ring_bits, self.norm, self.filters)
     }
 
-    /// Bytes, flights and work of the layer.
+    /// Bytes and work of the layer. Flights are not a layer's: inputs of several are under way at a time, see [`schedule`].
     #[must_use]
     pub fn cost(&self, packing: &Packing, cells: usize) -> StepCost {
         let uploads = self.uploads(packing, cells);
@@ -376,7 +378,6 @@ impl Lattice {
             server_bytes: outputs.map(|wanted| self.output_bytes(wanted)).sum(),
             polynomials: counts.inputs + counts.outputs,
             products: counts.products,
-            flights: 2,
             ..StepCost::default()
         }
     }

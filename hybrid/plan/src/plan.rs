@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::cost::gmw::Demand;
 use crate::cost::{Cost, LinkModel, Rates, StepCost, boolean, silent};
 use crate::error::PlanError;
-use crate::lattice::{Hiding, Lattice};
+use crate::lattice::{Hiding, Lattice, schedule};
 use crate::lower::{LANES, lower};
 use crate::options::{Backend, Caps, Party, PlanOptions};
 use crate::share::{Products, ShareStep};
@@ -61,27 +61,19 @@ impl Plan {
             options.norms.clear();
         }
         let lowered = lower(&graph, &options, memory)?;
-        let (mut inference, mut offline) = (StepCost::default(), StepCost::default());
-        for step in &lowered.steps {
-            inference.add(&step.cost);
-            offline.add(&step.offline);
-        }
-        let (client, server) = silent::bytes_after(&offline, 0);
-        offline.client_bytes += client;
-        offline.server_bytes += server;
-        if let Some(lattice) = encrypted(&lowered.steps).next() {
-            offline.client_bytes += lattice.set.key_bytes();
-        }
+        let mut inference = StepCost::default();
+        lowered
+            .steps
+            .iter()
+            .for_each(|step| inference.add(&step.cost));
         let bits = demand(&lowered.steps);
-        if !bits.is_empty() {
-            offline.flights += 2;
-        }
+        let (offline, under_way) = offline(&lowered.steps, &bits);
         let material = material(&lowered.buffers, &lowered.steps);
         let memory = FIXED_MEMORY
             + peak_labels(&lowered.buffers, &lowered.steps, &options)?
             + lowered.charged
             + if options.backend.shares() {
-                SILENT_MEMORY + 2 * material
+                SILENT_MEMORY + 2 * material + under_way
             } else {
                 0
             };
@@ -189,6 +181,12 @@ impl Plan {
         Hiding::of(encrypted(&self.steps))
     }
 
+    /// The client's moves at the layers under encryption, counted in the order of their steps.
+    #[must_use]
+    pub fn moves_under_encryption(&self) -> Vec<schedule::Move> {
+        schedule::moves(&layers_under_encryption(&self.steps))
+    }
+
     /// The plan's hash in hexadecimal digits.
     #[must_use]
     pub fn hash_text(&self) -> String {
@@ -288,6 +286,32 @@ fn hash(
     Ok(hasher.finalize().into())
 }
 
+/// What making the material takes, and the most bytes that a party keeps of what comes while it sends.
+fn offline(steps: &[Step], bits: &Demand) -> (StepCost, u64) {
+    let mut sum = StepCost::default();
+    steps.iter().for_each(|step| sum.add(&step.offline));
+    let (client, server) = silent::bytes_after(&sum, 0);
+    sum.client_bytes += client;
+    sum.server_bytes += server;
+    if let Some(lattice) = encrypted(steps).next() {
+        sum.client_bytes += lattice.set.key_bytes();
+    }
+    if !bits.is_empty() {
+        sum.flights += 2;
+    }
+    let layers = layers_under_encryption(steps);
+    sum.flights += schedule::flights(&schedule::moves(&layers));
+    // Turned material is the client's alone to send, behind everything else.
+    sum.flights += u32::from(bits.fixed_oles > 0 || !bits.fixed_tables.is_empty());
+    (sum, schedule::peak(&layers))
+}
+
+/// Bytes of each layer under encryption, both directions together, as [`schedule::moves`] wants them.
+fn layers_under_encryption(steps: &[Step]) -> Vec<u64> {
+    let layers = steps.iter().filter(|step| under_encryption(step).is_some());
+    layers.map(|step| step.offline.bytes()).collect()
+}
+
 /// Bytes of one inference's material at the party that keeps more: the client with its masks.
 fn material(buffers: &[Buffer], steps: &[Step]) -> u64 {
     let words = |id: &BufferId| buffers.get(id.0 as usize).map_or(0, Buffer::bytes);
@@ -324,7 +348,12 @@ fn material(buffers: &[Buffer], steps: &[Step]) -> u64 {
 
 /// Layers whose products are made under encryption.
 fn encrypted(steps: &[Step]) -> impl Iterator<Item = &Lattice> {
-    steps.iter().filter_map(|step| match &step.kind {
+    steps.iter().filter_map(under_encryption)
+}
+
+/// How a step's products are made under encryption, if they are.
+const fn under_encryption(step: &Step) -> Option<&Lattice> {
+    match &step.kind {
         StepKind::Share(ShareStep::Linear(linear)) => match &linear.products {
             Products::Encrypted(lattice) => Some(lattice),
             Products::Transfers { .. } => None,
@@ -335,7 +364,7 @@ fn encrypted(steps: &[Step]) -> impl Iterator<Item = &Lattice> {
         | StepKind::Cells(_)
         | StepKind::Wire(_)
         | StepKind::Output { .. } => None,
-    })
+    }
 }
 
 /// Material for bits of all steps.

@@ -69,6 +69,34 @@ fn a_tensor_with_many_readers_has_one_mask() {
     check_inputs(&model, Setting::default(), &inputs(&model, 5, 3));
 }
 
+/// Masks are fixed ahead, so inputs of all layers under encryption are on their way before the first reply is taken.
+#[test]
+fn layers_under_encryption_do_not_wait_for_each_other() {
+    let deep = |layers: usize| {
+        let mut s = Stream(3);
+        let mut b = Build::new(&[6], 12, 3);
+        let mut t = TensorId(0);
+        for _ in 0..layers {
+            let sum = fully(&mut b, &mut s, t, [6, 6], 18);
+            let relu = b.op(Op::Relu, &[sum], &[6], 18, 6, None);
+            t = b.op(Op::Trunc { shift: 3 }, &[relu], &[6], 12, 3, None);
+        }
+        b.finish()
+    };
+    let flights = |layers: usize| {
+        let model = deep(layers);
+        let setting = Setting {
+            backend: Backend::Hybrid,
+            ..Setting::default()
+        };
+        let (answers, plan) = run(&model, &inputs(&model, 2, 0)[..1], setting).unwrap();
+        (answers[0].1.offline.flights, plan.cost.offline.flights)
+    };
+    let (two, nine) = (flights(2), flights(9));
+    assert_eq!(two, nine);
+    assert!(two.1 <= 5, "{two:?}");
+}
+
 /// A value that wraps in its own ring is extended from there, not from the ring of its shares.
 #[test]
 fn values_that_wrap_are_extended_with_their_own_sign() {

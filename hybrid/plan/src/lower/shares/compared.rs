@@ -55,7 +55,7 @@ impl Lowering<'_> {
         };
         let offline = StepCost {
             client_bytes: cost.ahead_bytes,
-            flights: u32::from(cost.ahead_bytes > 0),
+            // All of these go out together at the end: the plan counts one flight for them.
             ..StepCost::default()
         };
         self.push_prepared(layer, kind, online, offline, cost.demand)

@@ -1,24 +1,15 @@
 //! What an inference uses up: masks, shares of products, triples. Made before the input is known.
 
-use std::collections::HashMap;
+mod prepare;
+
 use std::collections::VecDeque;
 
-use privet_gmw::product::{Choosers, Inputs, Layer};
-use privet_net::Channel;
-use privet_plan::{
-    BufferId, Lattice, Party, Plan, Products, ShareLinear, ShareStep, StepKind, share,
-};
-use privet_ring::Ring;
+use privet_plan::{BufferId, Party, Plan, ShareStep, StepKind};
 use zeroize::Zeroizing;
 
 use super::Side;
-use super::ahead::Ahead;
-use super::bits::{Bits, Fixing};
-use super::correlated::Correlated;
-use super::encrypted;
-use super::words::{Words, low};
+use super::bits::Bits;
 use crate::error::RunError;
-use crate::weights::ModelWeights;
 
 /// One party's material for one inference of one plan. Used once: moved into the inference.
 ///
@@ -64,88 +55,6 @@ impl Parts {
 }
 
 impl Material {
-    /// Makes the material with the peer, step by step.
-    pub(crate) fn prepare(
-        plan: &Plan,
-        side: Owner<'_>,
-        correlated: &mut Correlated,
-        weights: Option<&ModelWeights>,
-        channel: &mut Channel,
-    ) -> Result<Self, RunError> {
-        let mut parts = VecDeque::new();
-        // All of it at once: each request costs a latency.
-        let mut bits = correlated.bits(channel, &plan.demand)?;
-        let mut ahead = Ahead::default();
-        let mut masks: HashMap<BufferId, (usize, Words)> = HashMap::new();
-        let mut encryption = None;
-        for step in &plan.steps {
-            match &step.kind {
-                StepKind::Share(ShareStep::Mask { out, .. }) => {
-                    let planned = plan.buffers.get(out.0 as usize).ok_or(OUT_OF_STEP)?;
-                    let len = match side {
-                        Owner::Client => planned.elements,
-                        Owner::Server(_) => 0,
-                    };
-                    let mask = Words::random(planned.bits, len);
-                    // The mask itself when all of it is drawn: encryption may draw some.
-                    masks.insert(*out, (parts.len(), mask));
-                    parts.push_back(Part::Mask(Zeroizing::new(Vec::new())));
-                }
-                StepKind::Share(ShareStep::Linear(linear)) => {
-                    let (_, mask) = masks.get_mut(&linear.input).ok_or(OUT_OF_STEP)?;
-                    let shares = match &linear.products {
-                        Products::Encrypted(lattice) => {
-                            let ready = match encryption.take() {
-                                Some(ready) => ready,
-                                None => Encryption::set_up(lattice, side, channel)?,
-                            };
-                            let ready = encryption.insert(ready);
-                            ready.multiply(plan, side, (channel, weights), linear, lattice, mask)?
-                        }
-                        Products::Transfers { inputs_choose } => {
-                            let choosers = if *inputs_choose {
-                                Choosers::Inputs
-                            } else {
-                                Choosers::Weights
-                            };
-                            products(plan, side, (correlated, channel), linear, choosers, mask)?
-                        }
-                    };
-                    if let Owner::Client = side {
-                        ahead.put(plan, linear.out, shares.clone())?;
-                    }
-                    parts.push_back(Part::Shares(Zeroizing::new(shares)));
-                }
-                StepKind::Share(ShareStep::ReluTrunc(relu)) if relu.shape.fixed() => {
-                    let planned = plan.buffers.get(relu.from.0 as usize).ok_or(OUT_OF_STEP)?;
-                    let words = match side {
-                        Owner::Client => Fixing::Own(ahead.words(relu.from)?),
-                        Owner::Server(_) => Fixing::Theirs(planned.elements),
-                    };
-                    bits.fix(channel, relu, words)?;
-                }
-                kind @ (StepKind::Share(_)
-                | StepKind::Cells(_)
-                | StepKind::Input { .. }
-                | StepKind::Linear(_)
-                | StepKind::Wire(_)
-                | StepKind::Output { .. }) => {
-                    if let Owner::Client = side {
-                        ahead.follow(plan, kind)?;
-                    }
-                }
-            }
-            ahead.forget(&step.frees);
-            channel.progress();
-        }
-        channel.flush()?;
-        for (_, (index, mut mask)) in masks {
-            let values = Zeroizing::new(std::mem::take(&mut *mask.values));
-            *parts.get_mut(index).ok_or(OUT_OF_STEP)? = Part::Mask(values);
-        }
-        Ok(Self { parts, bits })
-    }
-
     pub(crate) fn into_parts(self) -> (Parts, Bits) {
         (Parts(self.parts), self.bits)
     }
@@ -255,88 +164,6 @@ fn forms(plan: &Plan, party: Party) -> Vec<Form> {
             | StepKind::Output { .. } => None,
         })
         .collect()
-}
-
-/// A party's part of the products under encryption of one preparation.
-enum Encryption {
-    Client(encrypted::Client),
-    Server(encrypted::Server),
-}
-
-impl Encryption {
-    /// A key for this preparation alone.
-    fn set_up(lattice: &Lattice, side: Owner<'_>, channel: &mut Channel) -> Result<Self, RunError> {
-        Ok(match side {
-            Owner::Client => Self::Client(encrypted::Client::set_up(lattice.set, channel)?),
-            Owner::Server(_) => Self::Server(encrypted::Server::set_up(lattice.set, channel)?),
-        })
-    }
-
-    /// A party's share of W·r.
-    fn multiply(
-        &mut self,
-        plan: &Plan,
-        side: Owner<'_>,
-        (channel, weights): (&mut Channel, Option<&ModelWeights>),
-        step: &ShareLinear,
-        lattice: &Lattice,
-        mask: &mut Words,
-    ) -> Result<Vec<u64>, RunError> {
-        let node = plan.graph.nodes.get(step.node).ok_or(OUT_OF_STEP)?;
-        let out = plan.buffers.get(step.out.0 as usize).ok_or(OUT_OF_STEP)?;
-        let conv = share::convolution(&plan.graph, node)?;
-        let geometry = share::geometry(&plan.graph, node)?;
-        let layer = encrypted::Layer::new(lattice, &conv, &geometry, out.bits)?;
-        match (self, side) {
-            (Self::Client(client), Owner::Client) => client.multiply(channel, &layer, mask),
-            (Self::Server(server), Owner::Server(model)) => {
-                let params = model.params.get(step.node).and_then(Option::as_ref);
-                let params = params.ok_or(RunError::Contradiction("a layer has no parameters"))?;
-                server.multiply(channel, (&layer, step.node), params, weights)
-            }
-            (Self::Client(_), Owner::Server(_)) | (Self::Server(_), Owner::Client) => {
-                Err(RunError::Contradiction("encryption on the wrong side"))
-            }
-        }
-    }
-}
-
-/// A party's share of W·r by transfers.
-fn products(
-    plan: &Plan,
-    side: Owner<'_>,
-    (correlated, channel): (&mut Correlated, &mut Channel),
-    step: &ShareLinear,
-    choosers: Choosers,
-    mask: &Words,
-) -> Result<Vec<u64>, RunError> {
-    let node = plan.graph.nodes.get(step.node).ok_or(OUT_OF_STEP)?;
-    let out = plan.buffers.get(step.out.0 as usize).ok_or(OUT_OF_STEP)?;
-    let geometry = share::geometry(&plan.graph, node)?;
-    let ring = Ring::new(out.bits)
-        .map_err(|_| RunError::Contradiction("a layer in a ring that does not exist"))?;
-    let layer = Layer {
-        geometry: &geometry,
-        ring,
-        weight_bits: step.weight_bits,
-        choosers,
-        inputs: Inputs::Chosen,
-    };
-    match side {
-        Owner::Client => {
-            // One mask for all readers: each takes it modulo its own ring.
-            let reduced = mask.values.iter().map(|value| value & low(out.bits));
-            let reduced: Zeroizing<Vec<u64>> = Zeroizing::new(reduced.collect());
-            correlated.with_inputs(channel, &layer, &reduced)
-        }
-        Owner::Server(model) => {
-            let params = model.params.get(step.node).and_then(Option::as_ref);
-            let params = params.ok_or(RunError::Contradiction("a layer has no parameters"))?;
-            let weights = params.weights.iter().map(|w| i64::from(*w));
-            let weights: Zeroizing<Vec<i64>> = Zeroizing::new(weights.collect());
-            correlated.with_weights(channel, &layer, &weights)
-        }
-    }
 }
 
 #[cfg(test)]
