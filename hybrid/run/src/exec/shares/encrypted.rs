@@ -11,6 +11,8 @@
 //! - Cost: [`Lattice::cost`] of each layer; the public key before the first.
 
 mod client;
+#[cfg(test)]
+mod hostile;
 mod server;
 
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! What an inference uses up: masks, shares of products, triples. Made before the input is known.
 
-mod prepare;
+pub(super) mod prepare;
 
 use std::collections::VecDeque;
 

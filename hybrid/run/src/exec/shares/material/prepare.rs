@@ -21,7 +21,7 @@ use crate::error::RunError;
 use crate::weights::ModelWeights;
 
 /// The client's masks by buffer; the server's are empty.
-type Masks = HashMap<BufferId, Words>;
+pub(in super::super) type Masks = HashMap<BufferId, Words>;
 
 impl Material {
     /// Makes the material with the peer, step by step.
@@ -90,7 +90,7 @@ impl Material {
 }
 
 /// Masks of all tensors that linear layers read: uniform at the client; encryption may draw some of it again.
-fn masks(plan: &Plan, side: Owner<'_>) -> Result<Masks, RunError> {
+pub(in super::super) fn masks(plan: &Plan, side: Owner<'_>) -> Result<Masks, RunError> {
     let mut masks = Masks::new();
     for step in &plan.steps {
         if let StepKind::Share(ShareStep::Mask { out, .. }) = &step.kind {
