@@ -82,7 +82,8 @@ pub(crate) struct HeArgs {
     json: bool,
 }
 
-/// What to measure: every combination. Without --op, --bits, --count, --engine and --link, a suite of at most 20 minutes.
+/// What to measure: every combination. Without --op, --bits, --count, --engine and --link, a suite of at most 20 minutes: all of them
+/// over three links, rows estimated above 60 s and what no longer fits listed as left out.
 #[derive(Args)]
 pub(crate) struct NonlinearArgs {
     /// drelu, relu, relu-trunc, trunc (12 bits), max (of 4), argmax (of 10), avgpool (of 49) or sigmoid [default: all].
@@ -91,15 +92,19 @@ pub(crate) struct NonlinearArgs {
     /// Widths of the ring [default: 16,32,37,64].
     #[arg(long, value_name = "L,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(16..=64))]
     bits: Vec<u32>,
-    /// Instances [default: 1024,16384,131072].
+    /// Instances [default: 1024,16384,131072 and, on loopback, 1048576].
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
     count: Vec<u32>,
     /// gmw, ot-tree or gc [default: all].
     #[arg(long, value_name = "ENGINE,…", value_delimiter = ',')]
     engine: Vec<nonlinear::Engine>,
-    /// loopback, lan, wan or MBIT,MS (repeat for more) [default: loopback].
+    /// loopback, lan, wan or MBIT,MS (repeat for more) [default: loopback; all three where nothing is chosen].
     #[arg(long, value_name = "LINK")]
     link: Vec<String>,
+    /// Seconds for all: rows of 37 bits and of few instances first, what does not fit is listed with its estimate [default: 1080 where
+    /// nothing is chosen, else no limit].
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
+    budget: Option<u32>,
     /// Comparison of engine gmw: planned, few-transfers or few-bits.
     #[arg(long, value_name = "SHAPE,…", value_delimiter = ',')]
     shape: Vec<nonlinear::Compared>,
@@ -340,28 +345,36 @@ fn nonlinear(args: &NonlinearArgs) -> Result<(), Failure> {
     let options = nonlinear::Options {
         ops: or(&args.op, given.ops),
         bits: or(&args.bits, given.bits),
-        counts: match args.count.as_slice() {
-            [] => given.counts,
-            counts => counts.iter().map(|n| *n as usize).collect(),
-        },
+        counts: args.count.iter().map(|n| *n as usize).collect(),
         engines: or(&args.engine, given.engines),
-        links: or(&links, given.links),
+        links: match (links.is_empty(), named) {
+            (true, true) => vec![Link::Loopback],
+            (true, false) => given.links,
+            (false, _) => links,
+        },
         shapes: or(&args.shape, given.shapes),
         client: match args.client_share.as_str() {
             "online" => Operand::Online,
             _ => Operand::Ahead,
         },
+        budget: match args.budget {
+            Some(seconds) => Some(f64::from(seconds)),
+            None if named => None,
+            None => given.budget,
+        },
     };
-    let table = if named {
-        nonlinear::run(&options, &mut follow)
-    } else {
-        nonlinear::suite(&options, &mut follow)
-    };
+    let table = nonlinear::run(&options, &mut follow);
     if std::io::stderr().is_terminal() {
         eprintln!();
     }
     let table = table.map_err(|e| Failure::check(e.to_string()))?;
     show(&table, args.json)?;
+    let (measured, left_out) = nonlinear::counts(&table);
+    if !args.json && left_out > 0 {
+        println!(
+            "\n{measured} rows measured, {left_out} left out: column left_out has the reasons."
+        );
+    }
     let ratios = nonlinear::ratios(&table);
     if !args.json && !ratios.is_empty() {
         println!("\nGarbled circuits against shares: how many times more of each.\n");
@@ -418,22 +431,21 @@ fn show(table: &Table, json: bool) -> Result<(), Failure> {
         "{} on {}, commit {}\n",
         table.bench, table.machine, table.commit
     );
-    let Some(Value::Object(first)) = table.rows.first() else {
-        return Ok(());
-    };
-    let keys: Vec<&str> = first
-        .iter()
-        .filter(|(_, v)| !v.is_object() && !v.is_array())
-        .map(|(key, _)| key.as_str())
-        .collect();
+    let mut keys: Vec<&str> = Vec::new();
+    let fields = table.rows.iter().filter_map(Value::as_object).flatten();
+    for (key, _) in fields.filter(|(_, v)| !v.is_object() && !v.is_array()) {
+        if !keys.contains(&key.as_str()) {
+            keys.push(key);
+        }
+    }
     let cell = |value: Option<&Value>| match value {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(n)) => match n.as_f64() {
             Some(x) if x.fract() != 0.0 => format!("{x:.3}"),
             _ => n.to_string().trim_end_matches(".0").to_owned(),
         },
+        Some(Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
-        None => String::new(),
     };
     let rows: Vec<Vec<String>> = table
         .rows

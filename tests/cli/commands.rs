@@ -272,6 +272,14 @@ fn nonlinear_work_is_measured_with_its_bytes() {
     assert!((bits(&online[0]) - figures[0] - 36.0).abs() < 1.0);
     let engines = rows("bench nonlinear --json --bits 16 --count 100 --link 3000,0.3");
     assert_eq!(engines.len(), 8 * 3);
+    let suite = rows("bench nonlinear --json --budget 1");
+    assert_eq!(suite.len(), 8 * 4 * (4 + 3 + 3) * 3, "no row is missing");
+    let left_out = |row: &&serde_json::Value| row["left_out"].is_string();
+    let late = suite.iter().filter(left_out).count();
+    assert!(late > 0 && late < suite.len(), "{late} left out");
+    for row in suite.iter().filter(|row| !left_out(row)) {
+        assert_eq!((&row["mismatches"], &row["bits"]), (&0.into(), &37.into()));
+    }
     let table = privet(&[
         "bench",
         "nonlinear",
@@ -290,6 +298,7 @@ fn nonlinear_work_is_measured_with_its_bytes() {
         ["--count", "0"],
         ["--link", "moon"],
         ["--engine", "x"],
+        ["--budget", "0"],
     ];
     for wrong in wrong {
         let output = privet(&["bench", "nonlinear", wrong[0], wrong[1]]);

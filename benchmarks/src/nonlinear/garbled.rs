@@ -14,8 +14,9 @@ use privet_ot::cot;
 use privet_prim::{Block, Delta, Prg};
 use privet_ring::{Party, Shares};
 
+use super::BenchError;
+use super::case::{Case, Found};
 use super::op::Form;
-use super::{BenchError, Case, Found};
 
 /// Labels of the client's bits that are held at a time.
 const LABELS: usize = 1 << 22;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::suite::is_left_out;
 use crate::table::Table;
 
 /// One line for each case that both engines ran.
@@ -38,11 +39,11 @@ pub fn ratios(table: &Table) -> Ratios {
         let keys = ["op", "link", "bits", "count"];
         keys.iter().all(|key| a.get(key) == b.get(key))
     };
-    let is_gc = |row: &&Value| row.get("engine").and_then(Value::as_str) == Some("gc");
+    let is_gc = |row: &Value| row.get("engine").and_then(Value::as_str) == Some("gc");
+    let measured: Vec<&Value> = table.rows.iter().filter(|row| !is_left_out(row)).collect();
     let mut rows = Vec::new();
-    for garbled in table.rows.iter().filter(is_gc) {
-        let others = table
-            .rows
+    for garbled in measured.iter().filter(|row| is_gc(row)) {
+        let others = measured
             .iter()
             .filter(|row| !is_gc(row) && same(row, garbled));
         for other in others {
@@ -104,7 +105,10 @@ mod tests {
                 "offline_seconds": 1.0, "online_seconds": seconds, "offline_bytes": 0, "online_bytes": bytes})
         };
         let mut table = Table::new("nonlinear");
+        let left_out = json!({"op": "relu", "engine": "gmw", "link": "lan", "bits": 37, "count": 9,
+            "left_out": "estimated 84 s"});
         table.rows = vec![
+            left_out,
             row("gmw", 8, 1.0, 10),
             row("gc", 8, 3.0, 50),
             row("gc", 9, 3.0, 50),

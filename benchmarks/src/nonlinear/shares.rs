@@ -13,13 +13,14 @@ use privet_ot::rcot::{ExtensionReceiver, ExtensionSender};
 use privet_ot::silent::Parameters;
 use privet_plan::compare::{Operand, Shape};
 use privet_plan::cost::boolean;
-use privet_plan::cost::gmw::{self as cost, Argmax, OpCost, Truncation};
+use privet_plan::cost::gmw::{self as cost, Argmax, Demand, OpCost, Truncation};
 use privet_plan::tournament::Tournament;
 use privet_prim::{Delta, Prg};
 use privet_ring::{Client, Party, Ring, Server, Shares};
 
+use super::BenchError;
+use super::case::{Case, Found};
 use super::op::{Op, SHIFT, WINDOW};
-use super::{BenchError, Case, Found};
 
 /// The set that material is made from.
 const SET: Parameters = Parameters::Secret17;
@@ -230,30 +231,54 @@ pub(super) fn prepared<P: Machine>(
         cut,
         chunk: chunk(case.link),
     };
-    while found.shares.len() < case.count {
-        let (first, cells) = (found.shares.len(), case.op.cells());
-        let len = (case.count - first).min(BATCH);
-        let x = x
-            .range(first * cells, len * cells)
-            .map_err(privet_gmw::Error::from)?;
-        let cost = case.cost(len)?;
+    batches(case, x, &mut found, |found, x, demand| {
         ch.set_phase("offline");
         let started = Instant::now();
-        let mut material = live.prepare(ch, &cost.demand)?;
+        let mut material = live.prepare(ch, demand)?;
         if case.shape.client == Operand::Ahead {
-            P::fix(&carries, ch, &x, &mut material)?;
+            P::fix(&carries, ch, x, &mut material)?;
         }
-        let mut stored = Stored::new(material);
         found.offline_seconds += started.elapsed().as_secs_f64();
-        ch.set_phase("online");
-        let started = Instant::now();
-        let mut context = Context::new(ch, &mut stored)
-            .with_shape(case.shape)
-            .with_chunk(carries.chunk);
-        found.shares.extend(case.op.work(&mut context, &x)?);
-        found.online_seconds += started.elapsed().as_secs_f64();
-    }
+        online(ch, case, &mut Stored::new(material), x, found)
+    })?;
     Ok(found)
+}
+
+/// Batch by batch: `one` gives this party's shares of a batch's results, from its operands and what it takes.
+fn batches<P: Party>(
+    case: &Case,
+    x: &Shares<P>,
+    found: &mut Found,
+    mut one: impl FnMut(&mut Found, &Shares<P>, &Demand) -> Result<Vec<u64>, BenchError>,
+) -> Result<(), BenchError> {
+    let cells = case.op.cells();
+    while found.shares.len() < case.count {
+        let first = found.shares.len();
+        let len = (case.count - first).min(BATCH);
+        let x = x.range(first * cells, len * cells);
+        let x = x.map_err(privet_gmw::Error::from)?;
+        let shares = one(found, &x, &case.cost(len)?.demand)?;
+        found.shares.extend(shares);
+    }
+    Ok(())
+}
+
+/// The online part of a batch.
+fn online<P: Party>(
+    ch: &mut Channel,
+    case: &Case,
+    source: &mut dyn Source<P>,
+    x: &Shares<P>,
+    found: &mut Found,
+) -> Result<Vec<u64>, BenchError> {
+    ch.set_phase("online");
+    let started = Instant::now();
+    let mut context = Context::new(ch, source)
+        .with_shape(case.shape)
+        .with_chunk(chunk(case.link));
+    let shares = case.op.work(&mut context, x)?;
+    found.online_seconds += started.elapsed().as_secs_f64();
+    Ok(shares)
 }
 
 /// Makes everything while it is asked for, from a SoftSpoken extension in each direction: CrypTFlow2's comparison, whose
@@ -280,21 +305,13 @@ pub(super) fn tree<P: Party>(
     let (sender, receiver) = (ExtensionSender(sender), ExtensionReceiver::new(receiver));
     let mut live = Live::<P, _, _>::new(sender, receiver);
     let mut found = Found::new(started, case.count);
-    ch.set_phase("online");
-    let started = Instant::now();
-    while found.shares.len() < case.count {
-        let (first, cells) = (found.shares.len(), case.op.cells());
-        let len = (case.count - first).min(BATCH);
-        let x = x
-            .range(first * cells, len * cells)
-            .map_err(privet_gmw::Error::from)?;
+    batches(case, x, &mut found, |found, x, demand| {
+        ch.set_phase("online");
+        let started = Instant::now();
         // All of a batch's transfers at once: each request costs a delay.
-        live.ready(ch, &case.cost(len)?.demand)?;
-        let mut context = Context::new(ch, &mut live)
-            .with_shape(case.shape)
-            .with_chunk(chunk(case.link));
-        found.shares.extend(case.op.work(&mut context, &x)?);
-    }
-    found.online_seconds = started.elapsed().as_secs_f64();
+        live.ready(ch, demand)?;
+        found.online_seconds += started.elapsed().as_secs_f64();
+        online(ch, case, &mut live, x, found)
+    })?;
     Ok(found)
 }

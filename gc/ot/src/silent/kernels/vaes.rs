@@ -316,28 +316,31 @@ unsafe fn encode_wide(
         pairs: [[0; 8]; 2],
         thirds: [[0; 4]; 2],
     };
-    let mut now = [none; FLIGHT];
-    let mut next = [none; FLIGHT];
-    draw(&keys, &mut counters, mask, &mut now);
+    let (mut now, mut next) = (&mut [none; FLIGHT], &mut [none; FLIGHT]);
+    draw(&keys, &mut counters, mask, now);
     let base: *const Block = secret.as_ptr();
     // SAFETY: every offset was masked by (length − 1)·16, so it names an entry of the secret; blocks are aligned to 16.
     let entry = |offset: u32| unsafe { _mm_load_si128(base.byte_add(offset as usize).cast()) };
     for rows in out {
-        draw(&keys, &mut counters, mask, &mut next);
+        draw(&keys, &mut counters, mask, next);
         let (pairs, _) = rows.as_chunks_mut::<2>();
-        for (rows, places) in pairs.iter_mut().zip(&now) {
+        for (rows, places) in pairs.iter_mut().zip(now.iter()) {
             for ((row, pairs), thirds) in rows.iter_mut().zip(&places.pairs).zip(&places.thirds) {
                 let at: *mut __m128i = std::ptr::from_mut(row).cast();
                 // SAFETY: a block is 16 bytes, aligned to 16.
                 let mut sum = unsafe { _mm_load_si128(at) };
-                // The second field of the fourth word and its third are the eleventh and twelfth: unused.
-                for offset in pairs[..7].iter().chain(&thirds[..3]) {
+                // The second field of the fourth word and its third are the eleventh and twelfth: unused. Counted loops of fixed
+                // lengths are unrolled; a chain of both would not be.
+                for offset in &pairs[..7] {
+                    sum = _mm_xor_si128(sum, entry(*offset));
+                }
+                for offset in &thirds[..3] {
                     sum = _mm_xor_si128(sum, entry(*offset));
                 }
                 // SAFETY: as above.
                 unsafe { _mm_store_si128(at, sum) };
             }
         }
-        now = next;
+        std::mem::swap(&mut now, &mut next);
     }
 }
