@@ -6,7 +6,7 @@ use clap::Args;
 use privet_model::graph::Graph as FloatGraph;
 use privet_model::preprocess::Preprocess;
 use privet_model::quant::ir::Model;
-use privet_model::quant::{Frac, QuantOptions, range_of_bytes};
+use privet_model::quant::{Frac, Placement, QuantOptions, range_of_bytes};
 use privet_model::readers::Samples;
 
 use crate::failure::{Failure, Kind};
@@ -35,6 +35,18 @@ pub(crate) struct QuantArgs {
     /// Tell the client which quantised weights are zero: garbled layers leave them out.
     #[arg(long)]
     pub(crate) publish_sparsity: bool,
+    /// Where fraction bits are dropped: early, directly behind each layer, is cheapest under gc; late, behind ReLU, max-pool and
+    /// additions, under ot and hybrid. The values differ by roundings of sums alone.
+    #[arg(long, value_name = "early|late", default_value = "early", value_parser = placement)]
+    pub(crate) truncate: Placement,
+}
+
+fn placement(text: &str) -> Result<Placement, String> {
+    match text {
+        "early" => Ok(Placement::Early),
+        "late" => Ok(Placement::Late),
+        _ => Err(format!("'{text}' is neither early nor late")),
+    }
 }
 
 fn frac(text: &str) -> Result<Frac, String> {
@@ -123,6 +135,7 @@ pub(crate) fn quantise(
         margin: args.margin,
         input_range,
         publish_sparsity: args.publish_sparsity,
+        placement: args.truncate,
         ..QuantOptions::default()
     };
     privet_model::quant::quantise(&graph, &options, &calibration)

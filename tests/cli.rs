@@ -17,6 +17,7 @@ mod cli {
     mod projection;
     mod rig;
     mod stopping;
+    mod synthetic;
     mod training;
     mod wrong;
     mod wrong_training;
