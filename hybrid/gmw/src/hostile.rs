@@ -13,7 +13,7 @@ use crate::compare::Compare;
 use crate::convert::ToNumbers;
 use crate::divide::Divide;
 use crate::flights::Flights;
-use crate::select::Mux;
+use crate::select::{Cross, Mux};
 use crate::trunc::Trunc;
 use crate::{Error, Live, Material, PeerMisbehaved};
 
@@ -327,6 +327,16 @@ fn selections_and_products_survive() {
         |x, material, _prg| ToNumbers::xor(13, vec![x[0], x[1]], N, material).unwrap()
     );
     besiege(&b2a(Shape::FEW_BITS));
+    let mirror = protocol!(
+        "mirror",
+        |_| cost_of(cost::mirror(N as u64, 13)),
+        13,
+        |x, material, _prg| {
+            let flips = || vec![x[0], x[1]];
+            Cross::new(12, N, || x.to_vec(), flips, material).unwrap()
+        }
+    );
+    besiege(&mirror(Shape::FEW_BITS));
     let and = protocol!(
         "and",
         |_| {

@@ -87,6 +87,21 @@ impl Ideal {
         self.share(ring, &values)
     }
 
+    /// `x`, or `−x` where the server's bit is 1.
+    ///
+    /// # Errors
+    /// Shares that do not fit together.
+    pub fn mirror(&mut self, x: &Both, flips: &[u64]) -> Result<Both, Mismatch> {
+        let (ring, numbers) = (x.0.ring(), open(&x.0, &x.1)?);
+        let bits = crate::select::each_bit(flips, numbers.len());
+        let mirrored = numbers.iter().zip(bits).map(|(v, flip)| match flip {
+            0 => *v,
+            _ => ring.wrap(v.wrapping_neg()),
+        });
+        let mirrored: Vec<i64> = mirrored.collect();
+        self.share(ring, &mirrored)
+    }
+
     /// `floor(max(x, 0) / 2^shift)` in ring `out`.
     ///
     /// # Errors

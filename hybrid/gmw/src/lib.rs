@@ -8,6 +8,7 @@
 //! | [`source`], [`material`] | triples, bit products, transfers and tables, made on demand or ahead |
 //! | [`ahead`] | material turned to numbers of the client's that are known before the input |
 //! | [`compare`], [`relu`], [`select`] | millionaires' comparison in planned shapes, signs, ReLU with truncation, MUX, B2A |
+//! | [`mirror`] | numbers with signs that the server knows |
 //! | [`trunc`], [`divide`] | truncation, change of ring and division, exact for every sign |
 //! | [`max`], [`pool`], [`argmax`] | maxima, limits, pools, the index of the greatest number |
 //! | [`netlist`] | any netlist under GMW, level by level |
@@ -32,6 +33,7 @@ mod hostile;
 pub mod ideal;
 pub mod material;
 pub mod max;
+pub mod mirror;
 pub mod netlist;
 pub mod pool;
 pub mod product;

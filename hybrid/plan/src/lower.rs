@@ -102,6 +102,7 @@ impl Lowering<'_> {
     fn node(&mut self, index: usize, node: &Node) -> Result<(), PlanError> {
         match &node.op {
             Op::Linear(linear) => self.linear(index, node, linear),
+            Op::Reflect => self.reflect(index, node),
             Op::Conv(conv) => self.conv(index, node, conv),
             Op::Relu | Op::Clip { .. } | Op::Table(_) | Op::Add | Op::AddConst => {
                 self.elementwise(index, node)

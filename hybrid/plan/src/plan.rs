@@ -322,6 +322,7 @@ fn material(buffers: &[Buffer], steps: &[Step]) -> u64 {
             ShareStep::Input { .. }
             | ShareStep::Sum { .. }
             | ShareStep::AddConst { .. }
+            | ShareStep::Reflect { .. }
             | ShareStep::Bridge(_)
             | ShareStep::ReluTrunc(_)
             | ShareStep::Compared(_),

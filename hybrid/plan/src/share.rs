@@ -50,6 +50,16 @@ pub enum ShareStep {
         /// The result.
         out: BufferId,
     },
+    /// Each word with the sign of its channel, and the channel's constant: both the server's, from a node. The first axis has as many
+    /// channels as the node has signs.
+    Reflect {
+        /// Graph node.
+        node: usize,
+        /// Words.
+        from: BufferId,
+        /// The result, in a ring not wider.
+        out: BufferId,
+    },
     /// Through a netlist from additive shares, to additive shares, or both.
     Bridge(Bridge),
     /// `floor(max(x, 0) / 2^shift)` by comparison of the shares, without a netlist.
@@ -222,6 +232,7 @@ impl ShareStep {
         match self {
             Self::Input { out } => vec![*out],
             Self::Mask { input, out } | Self::AddConst { input, out, .. } => vec![*input, *out],
+            Self::Reflect { from, out, .. } => vec![*from, *out],
             Self::Linear(step) => vec![step.input, step.out],
             Self::Sum { words, out } => {
                 let mut ids = vec![*out];
@@ -296,6 +307,22 @@ pub fn convolution(graph: &Graph, node: &Node) -> Result<Conv, PlanError> {
                 dilations: conv.window.dilations,
                 pads_before: conv.window.pads_before,
                 pads_after: conv.window.pads_after,
+            })
+        }
+        Op::Reflect => {
+            let output = graph.tensors.get(node.output.0 as usize);
+            let shape = output.map_or(&[][..], |tensor| &tensor.shape);
+            let channels = shape.first().copied().unwrap_or_default();
+            Ok(Conv {
+                in_channels: channels,
+                out_channels: channels,
+                groups: channels,
+                image: [shape.iter().skip(1).product(), 1],
+                kernel: [1; 2],
+                strides: [1; 2],
+                dilations: [1; 2],
+                pads_before: [0; 2],
+                pads_after: [0; 2],
             })
         }
         Op::Trunc { .. }

@@ -19,6 +19,7 @@ mod it {
     mod rig;
     mod shares;
     mod store;
+    mod structures;
     mod tampered;
     mod terms;
     mod vectors;

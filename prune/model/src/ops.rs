@@ -11,6 +11,7 @@ pub mod clip;
 pub mod layout;
 pub mod linear;
 pub mod max_pool;
+pub mod reflect;
 pub mod relu;
 pub mod scale;
 pub mod table;
@@ -40,6 +41,7 @@ pub fn check(op: &Op, inputs: &[&Tensor], output: &Tensor) -> Result<u64, OpErro
         Op::AvgPool { pool, shift, .. } => avg_pool::check(pool, *shift, inputs, output),
         Op::Add => add::check(inputs, output),
         Op::AddConst => add::check_const(inputs, output),
+        Op::Reflect => reflect::check(inputs, output),
         Op::Shl { k } => scale::check_shl(*k, inputs, output),
         Op::Resize => scale::check_resize(inputs, output),
         Op::Concat { axis } => layout::check_concat(*axis, inputs, output),
@@ -62,6 +64,10 @@ pub fn param_counts(op: &Op, output: &Tensor) -> Result<(usize, usize), OpError>
         Op::Linear(op) => Ok((rule::product(&[op.inputs, op.outputs])?, op.outputs)),
         Op::Conv(op) => Ok((linear::conv_weights(op)?, op.out_channels)),
         Op::AddConst => Ok((0, rule::product(&output.shape)?)),
+        Op::Reflect => {
+            let channels = reflect::channels(output)?;
+            Ok((channels, channels))
+        }
         Op::Trunc { .. }
         | Op::Relu
         | Op::Clip { .. }
@@ -97,6 +103,9 @@ pub fn check_params(op: &Op, params: Option<&Params>, output: &Tensor) -> Result
     let spare = rule::MAX_WEIGHT_BITS.saturating_sub(weight_bits);
     if params.weights.iter().any(|&w| (w << spare) >> spare != w) {
         return Err(OpError::Params("hold a weight beyond the weights' width"));
+    }
+    if matches!(op, Op::Reflect) {
+        reflect::check_signs(&params.weights)?;
     }
     if let Some(map) = op.sparsity() {
         map.admits(&params.weights)?;
@@ -138,6 +147,7 @@ pub(crate) fn evaluate(
         } => avg_pool::avg_pool(pool, *count_padding, *shift, tensor, first, output),
         Op::Add => add::add(values, output.ring),
         Op::AddConst => add::add(&[first, bias], output.ring),
+        Op::Reflect => reflect::reflect(weights, bias, first, output.ring),
         Op::Shl { k } => scale::shl(*k, first, output.ring),
         Op::Resize => scale::resize(first, output.ring),
         Op::Concat { axis } => layout::concat(*axis, inputs, values),

@@ -28,6 +28,26 @@ fn signs_select_and_become_numbers() {
 }
 
 #[test]
+fn the_server_mirrors_numbers() {
+    for bits in [2, 8, 25, 64] {
+        let ring = Ring::new(bits).unwrap();
+        let numbers = values(ring, 7, 200);
+        let x = split(ring, &numbers);
+        let flips = [0xdead_beef_0123_4567, 0, u64::MAX, 0b1010_1100];
+        let expected = numbers.iter().enumerate();
+        let expected = expected.map(|(i, v)| match flips[i / 64] >> (i % 64) & 1 {
+            1 => ring.wrap(v.wrapping_neg()),
+            _ => *v,
+        });
+        let expected: Vec<i64> = expected.collect();
+        everyone(64, |parties| {
+            let y = parties.mirror(&x, &flips);
+            assert_eq!(open(&y.0, &y.1).unwrap(), expected, "{bits}");
+        });
+    }
+}
+
+#[test]
 fn relu_drops_bits_and_negative_numbers() {
     for (bits, shift, out) in [
         (8, 3, 8),

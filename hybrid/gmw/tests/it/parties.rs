@@ -19,6 +19,8 @@ pub(crate) trait Parties {
     fn drelu(&self, x: &Both) -> BothBits;
     fn mux(&self, bits: &BothBits, x: &Both) -> Both;
     fn b2a(&self, bits: &BothBits, ring: Ring) -> Both;
+    /// Bits of the server, 64 to a word.
+    fn mirror(&self, x: &Both, flips: &[u64]) -> Both;
     fn relu_trunc(&self, x: &Both, shift: u32, out: Ring) -> Both;
     fn trunc(&self, x: &Both, shift: u32, out: Ring) -> Both;
     fn div(&self, x: &Both, divisor: u64, add: u64, out: Ring) -> Both;
@@ -41,6 +43,10 @@ impl Parties for RefCell<Ideal> {
 
     fn b2a(&self, bits: &BothBits, ring: Ring) -> Both {
         self.borrow_mut().b2a(bits, ring).unwrap()
+    }
+
+    fn mirror(&self, x: &Both, flips: &[u64]) -> Both {
+        self.borrow_mut().mirror(x, flips).unwrap()
     }
 
     fn relu_trunc(&self, x: &Both, shift: u32, out: Ring) -> Both {
@@ -135,6 +141,13 @@ impl Parties for Setting {
         let (n, chunk) = (bits.0.len() as u64, self.chunk as u64);
         let cost = OpCost::chunked(n, chunk, |n| Ok::<_, ShapeError>(cost::b2a(n, ring.bits())));
         both!(*self, cost.unwrap(), bits, |p, x| p.b2a(x, ring))
+    }
+
+    fn mirror(&self, x: &Both, flips: &[u64]) -> Both {
+        let bits = x.0.ring().bits();
+        let cost = self.chunked(&x.0, |n| Ok(cost::mirror(n, bits)));
+        let x = ((&x.0, &[][..]), (&x.1, flips));
+        both!(*self, cost, x, |p, x| p.mirror(x.0, x.1))
     }
 
     fn relu_trunc(&self, x: &Both, shift: u32, out: Ring) -> Both {

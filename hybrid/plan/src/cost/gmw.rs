@@ -278,6 +278,12 @@ pub fn transfer(n: u64, bits: u32, client_sends: bool) -> OpCost {
     cost
 }
 
+/// `n` numbers in a ring of `bits` bits, 2 or more, with the signs of the server's bits: twice a product that is taken modulo half of the ring.
+#[must_use]
+pub fn mirror(n: u64, bits: u32) -> OpCost {
+    transfer(n, bits.saturating_sub(1), true)
+}
+
 /// `n` selections `b·x` in a ring of `bits` bits.
 #[must_use]
 pub fn mux(n: u64, bits: u32) -> OpCost {

@@ -45,6 +45,7 @@ impl Lowering<'_> {
             | Op::Trunc { .. }
             | Op::MaxPool(_)
             | Op::AvgPool { .. }
+            | Op::Reflect
             | Op::Shl { .. }
             | Op::Resize
             | Op::Concat { .. }

@@ -21,6 +21,9 @@ pub const LANES: usize = 32;
 /// Bytes of a row and of a tap set of its own, without the taps.
 const ROW: u64 = 12 + 48;
 
+/// Bits of a sign as a weight.
+pub(in crate::lower) const SIGN_BITS: u32 = 2;
+
 /// Terms of one DOT or SUM block.
 const CHUNK_TERMS: u32 = 16;
 
@@ -76,6 +79,25 @@ impl Lowering<'_> {
             }
         }
         self.dot_products(index, node, conv.weight_bits, filter_len, groups)
+    }
+
+    /// A product of each element with its channel's sign.
+    pub(super) fn reflect(&mut self, index: usize, node: &Node) -> Result<(), PlanError> {
+        let shape = &self.tensor(&node.name, node.output)?.shape;
+        let channels = shape.first().copied().unwrap_or_default();
+        let plane: usize = shape.iter().skip(1).product();
+        self.charge((channels * plane) as u64 * (2 * ROW + 16))?;
+        let mut groups = Groups::default();
+        for channel in 0..channels {
+            for output in channel * plane..(channel + 1) * plane {
+                let taps = TapSet {
+                    elements: vec![element(&node.name, output)?],
+                    weights: vec![0],
+                };
+                groups.add(&node.name, taps, std::iter::once((channel, output)))?;
+            }
+        }
+        self.dot_products(index, node, SIGN_BITS, 1, groups)
     }
 
     /// Filters by their live weights, if a map is published.

@@ -58,6 +58,7 @@ fn result(graph: &Graph, node: &Node, known: &[Option<u32>]) -> Option<u32> {
         | Op::AvgPool { .. }
         | Op::Add
         | Op::AddConst
+        | Op::Reflect
         | Op::Shl { .. } => None,
     };
     // A value as wide as the ring would be read as a negative one.

@@ -19,10 +19,11 @@ use privet_model::quant::ir::{Node, Op, Profile, TensorId};
 use privet_ring::MAX_BITS;
 
 use super::{Lowering, unsupported};
+use crate::cost::gmw::{self, OpCost};
 use crate::error::PlanError;
 use crate::lattice::Lattice;
 use crate::options::{Backend, Party, Reveal};
-use crate::share::ShareStep;
+use crate::share::{COMPARED, ShareStep};
 use crate::step::{BufferId, StepKind};
 use wants::{Opened, Wants};
 
@@ -93,6 +94,7 @@ impl Lowering<'_> {
             | Op::Resize => self.share_layout(node),
             Op::Add => self.share_add(index, node),
             Op::AddConst => self.share_add_const(index, node),
+            Op::Reflect => self.share_reflect(index, node),
             Op::AvgPool {
                 pool,
                 count_padding,
@@ -134,7 +136,7 @@ impl Lowering<'_> {
             | Op::Reshape
             | Op::Transpose { .. }
             | Op::Pad { .. } => self.rewire(node),
-            Op::Linear(_) | Op::Conv(_) | Op::AddConst => {
+            Op::Linear(_) | Op::Conv(_) | Op::AddConst | Op::Reflect => {
                 Err(unsupported(node, "no operation on bits", "report this"))
             }
         }
@@ -189,6 +191,29 @@ impl Lowering<'_> {
         };
         self.push_share(&node.name, step)?;
         self.follow_ahead(&[input], out);
+        self.shares.words.insert(node.output, out);
+        Ok(())
+    }
+
+    /// The server's signs on the client's share by a transfer each, on its own share for nothing; between labels as a layer of products.
+    fn share_reflect(&mut self, index: usize, node: &Node) -> Result<(), PlanError> {
+        if !self.boolean() {
+            return self.share_linear(index, node);
+        }
+        let bits = self.tensor(&node.name, node.output)?.ring.bits();
+        let operand = self.operand_id(node, 0)?;
+        let from = self.words_of(&node.name, operand, bits)?;
+        let elements = self.elements(&node.name, node.output)?;
+        let out = self.new_words(elements, bits)?;
+        let cost = OpCost::chunked(elements as u64, COMPARED as u64, |n| {
+            Ok::<_, PlanError>(gmw::mirror(n, bits))
+        })?;
+        let kind = StepKind::Share(ShareStep::Reflect {
+            node: index,
+            from,
+            out,
+        });
+        self.push_compared(&node.name, kind, cost)?;
         self.shares.words.insert(node.output, out);
         Ok(())
     }

@@ -50,7 +50,8 @@ impl Lowering<'_> {
             | Op::MaxPool(_)
             | Op::AvgPool { .. }
             | Op::Add
-            | Op::AddConst => {
+            | Op::AddConst
+            | Op::Reflect => {
                 return Err(unsupported(node, "not a renaming of labels", "report this"));
             }
         };
@@ -91,6 +92,7 @@ pub(super) fn moved(
         | Op::AvgPool { .. }
         | Op::Add
         | Op::AddConst
+        | Op::Reflect
         | Op::Shl { .. }
         | Op::Resize
         | Op::Reshape => Err(unsupported(node, "words that do not move", "report this")),

@@ -179,6 +179,9 @@ impl<'p> ShareExecutor<'p> {
             ShareStep::Linear(linear) => self.linear(linear),
             ShareStep::Sum { words, out } => self.sum(words, *out),
             ShareStep::AddConst { node, input, out } => self.add_const(*node, *input, *out),
+            ShareStep::Reflect { node, from, out } => {
+                self.reflect(first(lanes)?, *node, (*from, *out))
+            }
             ShareStep::ReluTrunc(step) => self.relu_trunc(first(lanes)?, step),
             ShareStep::Compared(step) => self.compared(first(lanes)?, step),
             ShareStep::Bridge(bridge) => match self.between(bridge)? {

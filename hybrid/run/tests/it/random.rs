@@ -116,7 +116,7 @@ impl Random {
     fn grow(&mut self) {
         let from = self.recent();
         let same = from;
-        match self.below(13) {
+        match self.below(14) {
             0..=2 => self.conv(&from),
             3 | 4 => {
                 let shift = self.below(from.frac.min(5) as usize + 1) as u32;
@@ -155,6 +155,14 @@ impl Random {
                     ..same
                 };
                 self.push(Op::Shl { k: 1 }, &[&from], like, None);
+            }
+            12 => {
+                let channels = from.shape[0];
+                let bias = self.stream.words(channels, from.bits);
+                let signs = (0..channels).map(|_| 1 - 2 * self.below(2) as i32);
+                let weights = signs.collect();
+                let params = Some(Params { weights, bias });
+                self.push(Op::Reflect, &[&from], same, params);
             }
             _ => {
                 let bias = self.stream.words(from.shape.iter().product(), from.bits);

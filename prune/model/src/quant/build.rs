@@ -131,6 +131,7 @@ impl<'a> Build<'a> {
                 self.keep_type(node)?
             }
             FoldedOp::MaxPool(_) | FoldedOp::AvgPool { .. } => self.pool(node)?,
+            FoldedOp::Reflect { signs, shifts } => self.reflect(node, signs, shifts)?,
             FoldedOp::Shift(shift) => self.shift(node, shift)?,
             FoldedOp::Clip { lo, hi } => self.clip(node, *lo, *hi)?,
             FoldedOp::Table(function) => self.table(node, *function)?,

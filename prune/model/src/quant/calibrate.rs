@@ -129,7 +129,7 @@ impl<'a> Observer<'a> {
         match &node.op {
             Op::Linear(_) | Op::Conv(_) => x.saturating_mul(norm).saturating_add(bias),
             Op::Add => x.saturating_mul(node.inputs.len() as u128),
-            Op::AddConst => x.saturating_add(bias),
+            Op::AddConst | Op::Reflect => x.saturating_add(bias),
             Op::Shl { k } => x.saturating_mul(1u128 << (*k).min(64)),
             Op::AvgPool { pool, shift, .. } => {
                 let cells = pool

@@ -92,7 +92,8 @@ impl Walk<'_> {
             | FoldedOp::MaxPool(_)
             | FoldedOp::Add
             | FoldedOp::Concat { .. } => node.inputs.iter().filter_map(kept).map(|d| d.above).max(),
-            FoldedOp::Shift(_)
+            FoldedOp::Reflect { .. }
+            | FoldedOp::Shift(_)
             | FoldedOp::Clip { .. }
             | FoldedOp::Table(_)
             | FoldedOp::AvgPool { .. }
@@ -121,6 +122,7 @@ impl Walk<'_> {
             FoldedOp::Linear(_)
             | FoldedOp::Conv { .. }
             | FoldedOp::Scale(_)
+            | FoldedOp::Reflect { .. }
             | FoldedOp::Shift(_)
             | FoldedOp::Clip { .. }
             | FoldedOp::Table(_)
@@ -144,6 +146,7 @@ impl Walk<'_> {
             FoldedOp::Relu
             | FoldedOp::MaxPool(_)
             | FoldedOp::Concat { .. }
+            | FoldedOp::Reflect { .. }
             | FoldedOp::Shift(_)
             | FoldedOp::Clip { .. }
             | FoldedOp::Table(_)
@@ -173,6 +176,7 @@ impl Walk<'_> {
             | FoldedOp::MaxPool(_) => maker.inputs.iter().all(|&i| self.can_be_raw(i)),
             FoldedOp::Concat { .. } => self.joins_raw(maker),
             FoldedOp::Add
+            | FoldedOp::Reflect { .. }
             | FoldedOp::Shift(_)
             | FoldedOp::Clip { .. }
             | FoldedOp::Table(_)

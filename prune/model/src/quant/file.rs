@@ -209,7 +209,7 @@ fn head(body: &[u8]) -> Result<(&[u8], [u8; HASH], usize), FileError> {
 }
 
 const fn has_params(op: &Op) -> bool {
-    matches!(op, Op::Linear(_) | Op::Conv(_) | Op::AddConst)
+    matches!(op, Op::Linear(_) | Op::Conv(_) | Op::AddConst | Op::Reflect)
 }
 
 /// How a node's integers stand in the file.
@@ -232,7 +232,7 @@ impl Layout {
         let (weights, biases) = ops::param_counts(&node.op, output).map_err(size)?;
         Ok(Self {
             weights,
-            weight_bytes: node.op.weight_bits().unwrap_or(0).div_ceil(8) as usize,
+            weight_bytes: node.op.weight_bits().unwrap_or(1).div_ceil(8) as usize,
             biases,
             bias_bytes: bias_bytes(output),
         })

@@ -1,11 +1,12 @@
 //! Folding: batch normalisation and constants go into neighbouring linear layers, in f64.
 //!
-//! What cannot be folded stays as a scaling by channel (a depthwise linear layer) or as an addition
-//! of constants. Zero padding goes into the window that reads it. Values keep the indices of the
+//! What cannot be folded becomes a reflection of channels where a ReLU follows, else it stays as a scaling by channel (a depthwise
+//! linear layer) or as an addition of constants. Zero padding goes into the window that reads it. Values keep the indices of the
 //! float graph; nodes that vanish leave their values unread.
 
 mod affine;
 mod pad;
+mod reflect;
 mod weighted;
 
 pub(super) use weighted::Weighted;
@@ -20,6 +21,8 @@ pub(super) struct Folded<'a> {
     pub(super) graph: &'a Graph,
     pub(super) nodes: Vec<FoldedNode<'a>>,
     pub(super) output: ValueId,
+    /// There are reflections.
+    pub(super) reflects: bool,
 }
 
 #[derive(Debug)]
@@ -40,6 +43,11 @@ pub(super) enum FoldedOp<'a> {
         window: Window,
     },
     Scale(Affine),
+    /// A sign and a summand per channel.
+    Reflect {
+        signs: Vec<i32>,
+        shifts: Vec<f64>,
+    },
     /// One summand per element.
     Shift(Vec<f64>),
     Relu,
@@ -76,8 +84,8 @@ impl FoldedOp<'_> {
 }
 
 impl<'a> Folded<'a> {
-    /// Folds what can be folded.
-    pub(super) fn new(graph: &'a Graph) -> Result<Self, QuantError> {
+    /// Folds what can be folded. With `least`, scalings before a ReLU become reflections; smaller factors count as zero.
+    pub(super) fn new(graph: &'a Graph, least: Option<f64>) -> Result<Self, QuantError> {
         let mut nodes = Vec::with_capacity(graph.nodes.len());
         for node in &graph.nodes {
             nodes.push(FoldedNode {
@@ -91,12 +99,15 @@ impl<'a> Folded<'a> {
             graph,
             nodes,
             output: graph.output,
+            reflects: false,
         };
         for node in &folded.nodes {
             folded.check(node)?;
         }
         folded.drop_identities();
         affine::fold(&mut folded)?;
+        folded.reflects = least.is_some_and(|least| reflect::fold(&mut folded, least));
+        affine::shifts(&mut folded);
         pad::fold(&mut folded);
         folded.drop_unread();
         Ok(folded)
@@ -140,7 +151,8 @@ impl<'a> Folded<'a> {
                 let entries = affine.per.entries(shape);
                 affine.scale.len() == entries && affine.shift.len() == entries && entries > 0
             }
-            FoldedOp::Shift(_)
+            FoldedOp::Reflect { .. }
+            | FoldedOp::Shift(_)
             | FoldedOp::Relu
             | FoldedOp::Clip { .. }
             | FoldedOp::Table(_)

@@ -212,6 +212,7 @@ fn result(graph: &Graph, node: &Node, params: Option<&Params>, operands: &[Inter
         Op::AddConst => params
             .and_then(|p| Interval::of(&p.bias))
             .map_or(x, |c| x.plus(c)),
+        Op::Reflect => params.map_or(x, |p| reflected(p, x)),
         Op::Shl { k } => x.times(1i128 << (*k).min(64)),
         Op::Concat { .. } => all(),
         Op::Pad { value, .. } => x.join(Interval {
@@ -234,6 +235,17 @@ fn table(output: &Tensor, op: &Op) -> Interval {
             hi: hi.into(),
         },
     )
+}
+
+/// All channels of a reflection together.
+fn reflected(params: &Params, x: Interval) -> Interval {
+    let each = params.weights.iter().zip(&params.bias).map(|(&s, &b)| {
+        x.times(s.into()).plus(Interval {
+            lo: b.into(),
+            hi: b.into(),
+        })
+    });
+    each.reduce(Interval::join).unwrap_or(x)
 }
 
 /// The widest row.

@@ -127,6 +127,10 @@ pub enum Op {
         /// The constant, at the tensor's scale.
         value: i64,
     },
+    /// `y = s_c*x + b_c` mod the ring, at the tensor's scale, for the channel c of each element: its index along axis 0. The signs
+    /// `s_c` (1 or -1) and the constants are secret. With a ReLU behind it and `|γ|` in the next linear layer this is a batch
+    /// normalisation that no linear layer precedes: `max(0, γx + β) = |γ| * max(0, s*x + β/|γ|)`.
+    Reflect,
 }
 
 impl Op {
@@ -265,9 +269,9 @@ pub struct Graph {
 /// The secret integers of one node.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Params {
-    /// Weights in the op's order; empty for `AddConst`.
+    /// Weights in the op's order; the signs of `Reflect`; empty for `AddConst`.
     pub weights: Vec<i32>,
-    /// Bias (rounding constant included) or the constants of `AddConst`.
+    /// Bias (rounding constant included) or the constants of `AddConst` and `Reflect`.
     pub bias: Vec<i64>,
 }
 

@@ -115,6 +115,7 @@ mod tests {
             "Linear",
             "MaxPool",
             "Pad",
+            "Reflect",
             "Relu",
             "Reshape",
             "Resize",

@@ -30,7 +30,9 @@ pub(super) fn narrow(model: &mut Model, proven: &Needs, seen: Option<&Needs>, ma
         if let Some((id, need)) = own_need(&model.graph, node, inner) {
             raise(&mut bits, groups.root(id.0 as usize), need);
         }
-        if let (Op::AddConst, Some(Some(params))) = (&node.op, model.params.get(index)) {
+        if let (Op::AddConst | Op::Reflect, Some(Some(params))) =
+            (&node.op, model.params.get(index))
+        {
             let widest = params.bias.iter().map(|&b| bits_of(b.into(), b.into()));
             let need = widest.max().unwrap_or(MIN_BITS);
             raise(&mut bits, groups.root(node.output.0 as usize), need);
@@ -87,6 +89,7 @@ fn own_need(graph: &Graph, node: &Node, inner: u32) -> Option<(TensorId, u32)> {
         | Op::Relu
         | Op::Add
         | Op::AddConst
+        | Op::Reflect
         | Op::Shl { .. }
         | Op::Resize
         | Op::Concat { .. }
@@ -114,6 +117,7 @@ impl Groups {
                 | Op::MaxPool(_)
                 | Op::Add
                 | Op::AddConst
+                | Op::Reflect
                 | Op::Shl { .. }
                 | Op::Concat { .. }
                 | Op::Reshape

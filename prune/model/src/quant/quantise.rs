@@ -30,18 +30,36 @@ pub fn quantise(
     options: &QuantOptions,
     calibration: &[Vec<f32>],
 ) -> Result<Model, QuantError> {
-    let job = Job {
-        folded: Folded::new(graph)?,
-        options,
-        calibration,
+    // What rounds to zero as a weight, at the finest scale there may be.
+    let finest = match options.frac {
+        Frac::Bits(frac) => frac,
+        Frac::Auto => options.bits,
     };
-    job.check_options()?;
-    let model = match options.frac {
-        Frac::Bits(frac) => job.at(frac)?,
-        Frac::Auto => job.search()?,
+    let job = |least| {
+        Ok::<_, QuantError>(Job {
+            folded: Folded::new(graph, least)?,
+            options,
+            calibration,
+        })
+    };
+    let first = job(Some(0.5 * (-f64::from(finest)).exp2()))?;
+    first.check_options()?;
+    let model = match (first.model(), options.frac) {
+        (Ok(model), Frac::Auto) if first.folded.reflects => match job(None)?.model() {
+            // Their constants are quotients, which may be large.
+            Ok(scaling) if frac_bits(&scaling) > frac_bits(&model) => scaling,
+            Ok(_) | Err(_) => model,
+        },
+        (Ok(model), _) => model,
+        (Err(e), _) if first.folded.reflects && e.depends_on_frac() => job(None)?.model()?,
+        (Err(e), _) => return Err(e),
     };
     model.validate(&Limits::default())?;
     Ok(model)
+}
+
+fn frac_bits(model: &Model) -> Option<u32> {
+    model.graph.tensor(model.graph.input).map(|t| t.frac_bits)
 }
 
 /// What is known of a model's values.
@@ -65,6 +83,13 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    fn model(&self) -> Result<Model, QuantError> {
+        match self.options.frac {
+            Frac::Bits(frac) => self.at(frac),
+            Frac::Auto => self.search(),
+        }
+    }
+
     fn check_options(&self) -> Result<(), QuantError> {
         let fail = |option, what: String| Err(QuantError::Option { option, what });
         let bits = self.options.bits;

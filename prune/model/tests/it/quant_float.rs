@@ -219,6 +219,87 @@ fn affine_maps_that_cannot_be_folded() {
     assert_eq!(count(&early, "Linear"), 1, "the third is folded forward");
 }
 
+fn factors(scale: &[f64], shift: &[f64]) -> Op {
+    Op::Affine(Affine {
+        per: Per::Channel,
+        scale: scale.to_vec(),
+        shift: shift.to_vec(),
+    })
+}
+
+/// A normalisation behind a pool and before a ReLU, whose convolution pads or does not.
+fn normalised_first(scale: &[f64], shift: &[f64], pad: usize) -> Graph {
+    let mut net = Net::new(&[4, 6, 6], 11);
+    let p = net.push(
+        Op::MaxPool(pool(window(2, 2, 0), [6, 6], Rounding::Floor)),
+        &[net.input()],
+    );
+    let n = net.push(factors(scale, shift), &[p]);
+    let r = net.relu(n);
+    let c = net.conv(r, [4, 3, 1], window(1 + 2 * pad, 1, pad));
+    let r = net.relu(c);
+    let n = net.push(factors(&[-1.5, 0.5, -0.25], &[0.5, -0.5, 0.25]), &[r]);
+    let r = net.relu(n);
+    let a = net.push(
+        Op::AvgPool(pool(window(3, 1, 0), [3, 3], Rounding::Floor)),
+        &[r],
+    );
+    let f = net.flatten(a, 3);
+    let l = net.linear(f, 3, 4);
+    net.finish(l)
+}
+
+#[test]
+fn normalisation_before_activation_is_a_reflection() {
+    // Both signs; zero and nearly zero factors leave constants.
+    let graph = normalised_first(&[1.5, -0.75, 0.0, 1e-9], &[0.5, -0.5, 0.75, 0.25], 0);
+    let [early, late] = both(&graph, 1e-3);
+    for model in [&early, &late] {
+        assert_eq!([count(model, "Reflect"), count(model, "Conv")], [2, 1]);
+    }
+    // A padded convolution takes factors, and constants that are zero.
+    let graph = normalised_first(&[1.5, -0.75, 0.0, -2.0], &[0.5, -0.5, -0.75, 0.25], 1);
+    let [early, _] = both(&graph, 1e-3);
+    assert_eq!([count(&early, "Reflect"), count(&early, "Conv")], [2, 1]);
+}
+
+#[test]
+fn normalisation_that_cannot_be_reflected_stays() {
+    // A constant other than zero next to padding.
+    let graph = normalised_first(&[1.5, -0.75, 0.0, -2.0], &[0.5, -0.5, 0.75, 0.25], 1);
+    let [early, _] = both(&graph, 1e-3);
+    assert_eq!([count(&early, "Reflect"), count(&early, "Conv")], [1, 2]);
+    // A quotient that no stored value holds: nothing is reflected.
+    let graph = normalised_first(&[1.5, -0.75, 1e-4, 1.0], &[0.5, -0.5, 0.9, 0.25], 0);
+    let [early, _] = both(&graph, 1e-2);
+    assert_eq!([count(&early, "Reflect"), count(&early, "Conv")], [0, 3]);
+}
+
+#[test]
+fn signs_are_secret_and_checked() {
+    let graph = normalised_first(&[1.5, -0.75, 0.5, -2.0], &[0.5, -0.5, 0.75, 0.25], 0);
+    let mirrored = normalised_first(&[-1.5, 0.75, 0.5, 2.0], &[0.5, -0.5, 0.75, 0.25], 0);
+    let inputs = vec![vec![0.0; 144], vec![2.0; 144], vec![-2.0; 144]];
+    let options = QuantOptions::fixed(28, 16);
+    let [a, b] = [&graph, &mirrored].map(|g| quant::quantise(g, &options, &inputs).unwrap());
+    let ops = |m: &ir::Model| {
+        m.graph
+            .nodes
+            .iter()
+            .map(|n| n.op.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        ops(&a),
+        ops(&b),
+        "what the client sees does not depend on signs"
+    );
+    let at = a.graph.nodes.iter().position(|n| n.op == ir::Op::Reflect);
+    let mut bad = a;
+    bad.params[at.unwrap()].as_mut().unwrap().weights[0] = 0;
+    assert!(Oracle::new(&bad).is_err());
+}
+
 #[test]
 fn input_normalisation_is_folded_forward() {
     let mut net = Net::new(&[3, 5, 5], 7);

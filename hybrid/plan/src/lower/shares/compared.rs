@@ -105,6 +105,7 @@ impl Lowering<'_> {
             | Op::AvgPool { .. }
             | Op::Add
             | Op::AddConst
+            | Op::Reflect
             | Op::Shl { .. }
             | Op::Resize
             | Op::Concat { .. }

@@ -173,6 +173,7 @@ impl Lowering<'_> {
             | Op::AvgPool { .. }
             | Op::Add
             | Op::AddConst
+            | Op::Reflect
             | Op::Shl { .. }
             | Op::Resize
             | Op::Concat { .. }

@@ -2,6 +2,7 @@
 
 use privet_model::quant::ir::{Node, Op, TensorId};
 
+use super::super::linear::SIGN_BITS;
 use super::super::{Lowering, unsupported};
 use crate::cost::gmw::Demand;
 use crate::cost::product::{Brings, Choosing, Product};
@@ -28,7 +29,11 @@ impl Lowering<'_> {
                 "check the model",
             ));
         }
-        let weight_bits = node.op.weight_bits().unwrap_or(ring.bits());
+        let weight_bits = if matches!(node.op, Op::Reflect) {
+            SIGN_BITS
+        } else {
+            node.op.weight_bits().unwrap_or(ring.bits())
+        };
         let (products, offline) = if let Some(lattice) = self.shares.encrypted.get(&index) {
             let lattice = Lattice {
                 defines: self.shares.defined.insert(input),

@@ -61,7 +61,7 @@ impl Wants {
                         self.ask_bits(*id);
                     }
                 }
-                Op::AddConst => self.ask_words(*id, width(out)),
+                Op::AddConst | Op::Reflect => self.ask_words(*id, width(out)),
                 Op::Add | Op::Shl { .. } => {
                     if self.width(out).is_some() {
                         self.ask_words(*id, width(out));

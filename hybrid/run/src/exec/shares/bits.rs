@@ -9,7 +9,7 @@ use privet_net::Channel;
 use privet_netlists::netlist::Netlist;
 use privet_plan::cost::gmw::Demand;
 use privet_plan::share::COMPARED;
-use privet_plan::{Compared, Party, ReluTrunc, Work};
+use privet_plan::{BufferId, Compared, Party, ReluTrunc, Work};
 use privet_ring::{Client, Ring, Server, Shares};
 use zeroize::Zeroizing;
 
@@ -170,6 +170,19 @@ fn compute<P: privet_ring::Party>(
     Ok(result.into_values())
 }
 
+/// One party's shares with signs that the server knows.
+fn mirrored<P: privet_ring::Party>(
+    channel: &mut Channel,
+    stored: &mut Stored<P>,
+    mut given: Words,
+    flips: &[u64],
+) -> Result<Vec<u64>, RunError> {
+    let mut context = Context::new(channel, stored).with_chunk(COMPARED);
+    let values = std::mem::take(&mut *given.values);
+    let x = Shares::<P>::new(ring(given.bits)?, values);
+    Ok(context.mirror(&x, flips)?.into_values())
+}
+
 fn ring(bits: u32) -> Result<Ring, RunError> {
     Ring::new(bits).map_err(|_| RunError::Contradiction("a ring that does not exist"))
 }
@@ -190,6 +203,56 @@ impl ShareExecutor<'_> {
         let values = std::mem::take(&mut *values.values);
         let made = self.bits_left.relu_trunc(channel, rings, values, step)?;
         self.put_words(step.out, made)
+    }
+
+    /// The signs of a node's channels, and their constants.
+    pub(super) fn reflect(
+        &mut self,
+        channel: &mut Channel,
+        node: usize,
+        (from, out): (BufferId, BufferId),
+    ) -> Result<(), RunError> {
+        let target = self.buffer(out)?;
+        let from = self.words(from)?;
+        if from.bits < target.bits || from.values.len() != target.elements {
+            return Err(RunError::Contradiction("a reflection of other words"));
+        }
+        let given = Words::new(target.bits, from.values.to_vec());
+        let params = self.labels.params(node)?;
+        let mut flips = Zeroizing::new(Vec::new());
+        let mut plane = target.elements.max(1);
+        if let Some(params) = params {
+            let channels = params.weights.len();
+            if params.bias.len() != channels || !target.elements.is_multiple_of(channels.max(1)) {
+                return Err(RunError::Contradiction("a layer has too few constants"));
+            }
+            plane = target.elements.checked_div(channels).unwrap_or(0).max(1);
+            *flips = vec![0u64; target.elements.div_ceil(64)];
+            let signs = params.weights.iter();
+            // The sign bit, whatever it is, at each element of its channel.
+            let signs =
+                signs.flat_map(|w| std::iter::repeat_n(u64::from(w.cast_unsigned() >> 31), plane));
+            for (i, sign) in signs.enumerate() {
+                if let Some(word) = flips.get_mut(i / 64) {
+                    *word |= sign << (i % 64);
+                }
+            }
+        }
+        let ring = ring(target.bits)?;
+        let made = match &mut self.bits_left {
+            Bits::Client(stored) => mirrored(channel, stored, given, &flips)?,
+            Bits::Server(stored) => mirrored(channel, stored, given, &flips)?,
+        };
+        let mut made = Zeroizing::new(made);
+        if let Some(params) = self.labels.params(node)? {
+            for (channel, bias) in made.chunks_mut(plane).zip(&params.bias) {
+                for value in channel {
+                    *value = value.wrapping_add(bias.cast_unsigned()) & ring.mask();
+                }
+            }
+        }
+        let made = std::mem::take(&mut *made);
+        self.put_words(out, made)
     }
 
     /// Work by comparison; the words enter in the ring in which they are read.

@@ -153,6 +153,7 @@ fn forms(plan: &Plan, party: Party) -> Vec<Form> {
                 ShareStep::Input { .. }
                 | ShareStep::Sum { .. }
                 | ShareStep::AddConst { .. }
+                | ShareStep::Reflect { .. }
                 | ShareStep::Bridge(_)
                 | ShareStep::ReluTrunc(_)
                 | ShareStep::Compared(_),

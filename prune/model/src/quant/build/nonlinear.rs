@@ -77,6 +77,27 @@ impl Build<'_> {
         Ok(self.push(node.name, Op::AddConst, Some(params), &[input], made))
     }
 
+    /// Signs and constants by channel, at the scale of stored values.
+    pub(super) fn reflect(
+        &mut self,
+        node: &FoldedNode<'_>,
+        signs: &[i32],
+        shifts: &[f64],
+    ) -> Result<TensorId, QuantError> {
+        let input = self.operand(node, 0)?;
+        let bias = shifts
+            .iter()
+            .map(|&v| self.constant(node, v, self.stored))
+            .collect::<Result<_, _>>()?;
+        let params = Params {
+            weights: signs.to_vec(),
+            bias,
+        };
+        let name = value_name(self.folded, node.output);
+        let made = self.stored_as(name, self.folded.shape(node.output));
+        Ok(self.push(node.name, Op::Reflect, Some(params), &[input], made))
+    }
+
     /// Integer bounds at the scale of stored values.
     pub(super) fn clip(
         &mut self,

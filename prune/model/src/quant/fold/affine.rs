@@ -12,10 +12,14 @@ pub(super) fn fold(folded: &mut Folded<'_>) -> Result<(), QuantError> {
         let gone = into_maker(folded, index)? || into_reader(folded, index)?;
         index = if gone { 0 } else { index + 1 };
     }
+    Ok(())
+}
+
+/// Maps that scale nothing become additions of constants.
+pub(super) fn shifts(folded: &mut Folded<'_>) {
     for index in 0..folded.nodes.len() {
         shift_only(folded, index);
     }
-    Ok(())
 }
 
 /// The affine map of that node, with what it reads and makes.
@@ -129,7 +133,7 @@ fn shift_only(folded: &mut Folded<'_>, index: usize) {
 }
 
 /// One entry for all, or one per index of axis 0; `None` where elements of a channel differ.
-fn per_channel(affine: &Affine, shape: &[usize]) -> Option<(Vec<f64>, Vec<f64>)> {
+pub(super) fn per_channel(affine: &Affine, shape: &[usize]) -> Option<(Vec<f64>, Vec<f64>)> {
     match affine.per {
         Per::Tensor | Per::Channel => Some((affine.scale.clone(), affine.shift.clone())),
         Per::Element => {
@@ -167,7 +171,7 @@ fn expand(affine: &Affine, shape: &[usize]) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// One entry per channel.
-fn spread(values: Vec<f64>, channels: usize) -> Vec<f64> {
+pub(super) fn spread(values: Vec<f64>, channels: usize) -> Vec<f64> {
     match values[..] {
         [one] => vec![one; channels],
         _ => values,

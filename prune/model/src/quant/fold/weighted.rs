@@ -69,6 +69,12 @@ impl<'a> Weighted<'a> {
         self.rows.len()
     }
 
+    /// Number of input features or channels.
+    pub(super) fn inputs(&self) -> usize {
+        let [columns, outputs] = self.group;
+        columns * self.rows.len().checked_div(outputs).unwrap_or(0)
+    }
+
     /// The effective weights of output `o`.
     pub(in crate::quant) fn row(&self, o: usize) -> impl Iterator<Item = f64> + '_ {
         let factor = self.rows.get(o).copied().unwrap_or(0.0);

@@ -14,6 +14,7 @@ pub(super) fn vectors() -> Vec<Vector> {
         sum_of_three(),
         sum_with_itself(),
         constants(),
+        reflections(),
         double_scale(),
         rings(),
     ];
@@ -118,6 +119,23 @@ fn constants() -> Vector {
     let mut inputs = vec![vec![511, -512, -1, 511, -512, 0], vec![1, -1, 0, 0, 0, 0]];
     inputs.extend((0..2).map(|_| stream.many(6, 10)));
     Vector::new("secret constants", sketch, inputs)
+}
+
+fn reflections() -> Vector {
+    let mut stream = Stream::new(15);
+    let mut sketch = Sketch::new(&[4, 1, 3], 10, 2);
+    let params = Params {
+        weights: vec![1, -1, -1, 1],
+        bias: vec![-7, 5, -512, 511],
+    };
+    let input = sketch.input();
+    sketch.push(Op::Reflect, Some(params), &[input], (&[4, 1, 3], 10, 2));
+    let mut inputs = vec![
+        vec![7, 8, -512, 5, 6, -512, 0, 511, -512, 0, 1, -512],
+        vec![511, -505, 6, 4, -507, 511, 1, -1, 2, -511, -1023 + 512, 1],
+    ];
+    inputs.extend((0..3).map(|_| stream.many(12, 10)));
+    Vector::new("secret signs and constants by channel", sketch, inputs)
 }
 
 /// A raised operand, a sum at double scale, one rounding constant, one truncation.

@@ -63,7 +63,7 @@ impl Random {
         let back = self.below(recent);
         let x = self.images[self.images.len() - 1 - back];
         let [c, h, w] = self.shape(x);
-        match self.below(15) {
+        match self.below(16) {
             0..=3 => {
                 let out_channels = 1 + self.below(3);
                 let window = self.window();
@@ -127,6 +127,29 @@ impl Random {
                 self.push(Op::Clip { lo, hi }, &[x])
             }
             13 => {
+                // A normalisation before an activation, factors of both signs and zero.
+                let mut scale = self.doubles(c, 1.2);
+                if self.below(3) == 0 {
+                    scale[0] = 0.0;
+                }
+                let affine = Affine {
+                    per: Per::Channel,
+                    scale,
+                    shift: self.doubles(c, 0.5),
+                };
+                let normal = self.push(Op::Affine(affine), &[x])?;
+                let positive = self.push(Op::Relu, &[normal])?;
+                let conv = Conv {
+                    in_channels: c,
+                    out_channels: 2,
+                    groups: 1,
+                    window: Window::new([1, 1]),
+                    weights: self.reals(2 * c, 1.0 / (c as f32).sqrt()),
+                    bias: self.reals(2, 0.5),
+                };
+                self.push(Op::Conv(conv), &[positive])
+            }
+            14 => {
                 let value = [0.0, 0.5][self.below(2)];
                 let pad = Op::Pad {
                     before: vec![0, self.below(2), self.below(2)],
@@ -251,7 +274,7 @@ fn random_networks_differ() {
         }
     }
     let rare: Vec<_> = ops.iter().filter(|(_, n)| **n < 5).collect();
-    assert!(ops.len() == 15 && rare.is_empty(), "{ops:?}");
+    assert!(ops.len() == 16 && rare.is_empty(), "{ops:?}");
 }
 
 /// Short weights, wide margins and few bits: larger errors, the same agreement.

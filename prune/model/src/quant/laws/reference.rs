@@ -164,6 +164,11 @@ fn element(
             let flat = (0..output.shape.iter().product()).find(|&i| index(i, &output.shape) == at);
             x.at(at) + i128::from(params.expect("constants").bias[flat.expect("inside")])
         }
+        Op::Reflect => {
+            let (params, channel) = (params.expect("signs"), at[0]);
+            let mirrored = params.weights[channel] < 0;
+            i128::from(params.bias[channel]) + if mirrored { -x.at(at) } else { x.at(at) }
+        }
         Op::Shl { k } => x.at(at) << k,
         Op::Resize => x.at(at),
         Op::Concat { axis } => {
