@@ -77,10 +77,27 @@ impl<P: Party> Context<'_, P> {
         above.add_public(lo.wrapping_neg());
         let mut raised = self.positive(&above, sign_bits)?;
         raised.add_public(lo);
-        let mut beyond = raised.duplicate();
+        self.at_most_within(&raised, hi, sign_bits)
+    }
+
+    /// Shares of `min(x, hi)`, with the sign of the difference read in `sign_bits`, and the limit in the ring of that width. After a ReLU
+    /// this is what is left of [`clip`](Self::clip) from 0 on.
+    ///
+    /// # Errors
+    /// More bits than the ring has; as [`clip`](Self::clip).
+    pub fn at_most_within(
+        &mut self,
+        x: &Shares<P>,
+        hi: i64,
+        sign_bits: u32,
+    ) -> Result<Shares<P>, Error> {
+        let ring = Ring::new(sign_bits)?;
+        ApiMisuse::within("upper limit", hi, ring.min(), ring.max())?;
+        let mut beyond = x.duplicate();
         beyond.add_public(hi.wrapping_neg());
-        raised.sub_assign(&self.positive(&beyond, sign_bits)?)?;
-        Ok(raised)
+        let mut lesser = x.duplicate();
+        lesser.sub_assign(&self.positive(&beyond, sign_bits)?)?;
+        Ok(lesser)
     }
 
     /// Shares of x where it is not negative modulo `2^sign_bits`, else of 0.

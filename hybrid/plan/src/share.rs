@@ -103,6 +103,11 @@ pub enum Work {
         /// The greatest result.
         hi: i64,
     },
+    /// `min(x, hi)`.
+    AtMost {
+        /// The greatest result.
+        hi: i64,
+    },
     /// The greatest of each window, plane by plane.
     MaxPool {
         /// How many planes.
@@ -132,6 +137,7 @@ impl Compared {
             Work::Average { divisor } => {
                 each(&|n| gmw::average(n, bits, *divisor, out.bits, shape))
             }
+            Work::AtMost { .. } => each(&|n| gmw::max(n, bits, out.bits, shape)),
             Work::Clip { .. } => each(&|n| gmw::max(n, bits, out.bits, shape)).map(|once| {
                 let mut twice = OpCost::default();
                 twice.then(&once, 2);
@@ -162,7 +168,11 @@ impl Compared {
                 let nodes = windows.inputs() as u64 + windows.pairs() as u64;
                 nodes.saturating_mul(8).saturating_mul(*planes as u64)
             }
-            Work::Trunc { .. } | Work::Average { .. } | Work::Clip { .. } | Work::Argmax => 0,
+            Work::Trunc { .. }
+            | Work::Average { .. }
+            | Work::AtMost { .. }
+            | Work::Clip { .. }
+            | Work::Argmax => 0,
         }
     }
 }

@@ -113,15 +113,28 @@ fn max_pools_before_and_behind_the_truncation() {
 
 #[test]
 fn limits_and_averages() {
-    check(
-        &around(4, 4, |b, acc, [c, side]| {
+    // From 0 on, which a ReLU takes over; from 0 to 0; and from elsewhere.
+    for (lo, hi) in [(0, 96), (0, 0), (0, 4095), (-20, 96), (3, 50)] {
+        let model = around(4, 4, |b, acc, [c, side]| {
             let shape = [c, side, side];
             let t = b.op(Op::Trunc { shift: 4 }, &[acc], &shape, 13, 4, None);
-            let clip = Op::Clip { lo: 0, hi: 96 };
+            let clip = Op::Clip { lo, hi };
             (b.op(clip, &[t], &shape, 13, 4, None), c * side * side)
-        }),
-        4,
-    );
+        });
+        check(&model, 4);
+    }
+    // Somebody else reads what lies before the limits.
+    let model = around(6, 4, |b, acc, [c, side]| {
+        let shape = [c, side, side];
+        let t = b.op(Op::Trunc { shift: 4 }, &[acc], &shape, 13, 4, None);
+        let clip = Op::Clip { lo: 0, hi: 96 };
+        let limited = b.op(clip, &[t], &shape, 13, 4, None);
+        (
+            b.op(Op::Add, &[limited, t], &shape, 13, 4, None),
+            c * side * side,
+        )
+    });
+    check(&model, 6);
     for (kernel, stride, before, after, shift) in [
         (2, 2, 0, 0, 4),
         (3, 2, 1, 1, 4),

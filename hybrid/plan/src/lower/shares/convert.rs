@@ -19,6 +19,8 @@ struct Activation {
     result: TensorId,
     relu: bool,
     shift: u32,
+    /// The greatest result, where a limit follows.
+    most: Option<i64>,
     /// The last node that it covers.
     last: usize,
 }
@@ -118,8 +120,12 @@ impl Lowering<'_> {
                 shape,
             };
             self.compared_relu(node, step)?;
+            let out = self.limited(node, act, out)?;
             self.settle(act, index, out);
             return Ok(true);
+        }
+        if act.most.is_some() {
+            return Ok(false);
         }
         if self.boolean() && !act.relu {
             let work = Work::Trunc { shift: act.shift };
@@ -137,6 +143,25 @@ impl Lowering<'_> {
         self.bridge(&node.name, block, from, out)?;
         self.settle(act, index, out);
         Ok(true)
+    }
+
+    /// What is left of limits from 0 on behind a ReLU: a lesser of two.
+    fn limited(
+        &mut self,
+        node: &Node,
+        act: Activation,
+        from: BufferId,
+    ) -> Result<BufferId, PlanError> {
+        let Some(hi) = act.most else {
+            return Ok(from);
+        };
+        let own = self.tensor(&node.name, act.result)?.ring.bits();
+        let held = self.buffer(from)?;
+        let out = self.new_words(held.elements, held.bits)?;
+        let layer = self.graph.nodes.get(act.last);
+        let layer = layer.map_or(&node.name, |last| &last.name).clone();
+        self.compared(&layer, Work::AtMost { hi }, (from, own), out)?;
+        Ok(out)
     }
 
     /// Notes where an activation's result stands, and which node it took along.
@@ -160,7 +185,7 @@ impl Lowering<'_> {
     }
 
     /// A ReLU, a truncation, or both in either order: `max(0, T(z)) = T(max(0, z))`, where nobody else
-    /// reads what lies between.
+    /// reads what lies between. Limits from 0 on are a ReLU with an upper one behind it.
     fn activation(&self, index: usize, node: &Node) -> Option<Activation> {
         let one = |node: &Node| match &node.op {
             Op::Trunc { shift } => Some((false, *shift)),
@@ -186,6 +211,7 @@ impl Lowering<'_> {
             result: node.output,
             relu,
             shift,
+            most: None,
             last: index,
         };
         if node.output == self.graph.output {
@@ -193,6 +219,18 @@ impl Lowering<'_> {
         }
         let both = self.shares.wants.only_reader(node.output).and_then(|next| {
             let reader = self.graph.nodes.get(next)?;
+            if let Op::Clip { lo: 0, hi } = reader.op
+                && self.boolean()
+                && !relu
+            {
+                return Some(Activation {
+                    result: reader.output,
+                    relu: true,
+                    shift,
+                    most: Some(hi),
+                    last: next,
+                });
+            }
             let (more_relu, more_shift) = one(reader)?;
             let bits = |id: TensorId| {
                 let tensor = self.graph.tensors.get(id.0 as usize);
@@ -203,6 +241,7 @@ impl Lowering<'_> {
                 result: reader.output,
                 relu: true,
                 shift: shift + more_shift,
+                most: None,
                 last: next,
             })
         });

@@ -160,6 +160,7 @@ fn compute<P: privet_ring::Party>(
     let result = match &step.work {
         Work::Trunc { shift } => context.trunc(&x, *shift, out)?,
         Work::Average { divisor } => context.average(&x, *divisor, out)?,
+        Work::AtMost { hi } => context.at_most_within(&x, *hi, bits)?,
         Work::Clip { lo, hi } => context.clip_within(&x, *lo, *hi, bits)?,
         Work::MaxPool { planes, windows } => context.max_pool_within(&x, *planes, windows, bits)?,
         Work::Argmax => context.argmax_shared(&x, 1, bits)?,
@@ -265,7 +266,7 @@ impl ShareExecutor<'_> {
         let from = self.words(step.from)?;
         let bits = match &step.work {
             Work::Trunc { .. } | Work::Average { .. } => step.ring_bits,
-            Work::Clip { .. } | Work::MaxPool { .. } => out.bits(),
+            Work::AtMost { .. } | Work::Clip { .. } | Work::MaxPool { .. } => out.bits(),
             Work::Argmax => from.bits,
         };
         if from.bits < bits || bits < step.ring_bits {
