@@ -11,6 +11,8 @@ pub struct Modulus {
     reciprocal: u64,
     /// `2^64` modulo the value.
     word: u64,
+    /// The least multiple of the value above `2^62`.
+    lift: u64,
 }
 
 #[expect(
@@ -26,6 +28,7 @@ impl Modulus {
             barrett: ((1u128 << (2 * bits)) / value as u128) as u64,
             reciprocal: ((1u128 << 64) / value as u128) as u64,
             word: ((1u128 << 64) % value as u128) as u64,
+            lift: ((1u64 << 62) / value + 1) * value,
         }
     }
 
@@ -101,8 +104,14 @@ impl Modulus {
     /// The residue of a signed value of up to 62 bits and sign.
     #[inline]
     pub(crate) const fn signed(self, x: i64) -> u64 {
-        let lift = ((1u64 << 62) / self.value + 1) * self.value;
-        self.reduce(lift.wrapping_add_signed(x))
+        self.reduce(self.lift.wrapping_add_signed(x))
+    }
+
+    /// The residue of a signed value whose magnitude is below the modulus.
+    #[inline]
+    pub(crate) const fn signed_below(self, x: i64) -> u64 {
+        x.cast_unsigned()
+            .wrapping_add(self.value & (x >> 63).cast_unsigned())
     }
 
     /// The residue of a signed double word of up to 126 bits and sign.
@@ -168,6 +177,9 @@ mod tests {
                         i128::from(m.signed(signed)),
                         i128::from(signed).rem_euclid(q.cast_signed())
                     );
+                    for below in [a.cast_signed(), -a.cast_signed()] {
+                        assert_eq!(m.signed_below(below), m.signed(below));
+                    }
                     let signed = wide.cast_signed() >> 1;
                     assert_eq!(
                         i128::from(m.signed_wide(signed)),

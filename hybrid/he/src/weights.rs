@@ -10,6 +10,7 @@ use crate::basis::Basis;
 use crate::error::{ApiMisuse, Error};
 use crate::kernels::{MAX_TERMS, ROWS, active};
 use crate::lines::{Line, WORDS, words_mut, zeroed};
+use crate::modulus::Modulus;
 use crate::params::Parameters;
 use crate::server::{Ciphertext, PARTS};
 
@@ -125,8 +126,23 @@ fn check(rows: usize, columns: usize) -> Result<(), ApiMisuse> {
     ApiMisuse::within("columns of a block of weights", columns, 1, MAX_TERMS)
 }
 
+/// Residues of weights: what is below the modulus takes an addition, and which moduli are so large is known of the set.
+fn residues(q: Modulus, weights: &[i64], out: &mut [u64]) {
+    let each = out.iter_mut().zip(weights);
+    if MAX_WEIGHT < q.value() {
+        each.for_each(|(word, weight)| *word = q.signed_below(*weight));
+    } else {
+        each.for_each(|(word, weight)| *word = q.signed(*weight));
+    }
+}
+
 /// Refuses weights whose residues would be wrong.
 fn small(weights: &[i64]) -> Result<(), ApiMisuse> {
+    // The bits in which any of them differs from its sign.
+    let bits = weights.iter().fold(0, |bits, w| bits | (w ^ (w >> 63)));
+    if bits.cast_unsigned() < MAX_WEIGHT {
+        return Ok(());
+    }
     let largest = weights.iter().map(|w| w.unsigned_abs()).max();
     let largest = largest.unwrap_or_default();
     if largest <= MAX_WEIGHT {
@@ -160,9 +176,7 @@ fn encode_group(
             for (index, prime) in basis.primes.iter().enumerate() {
                 let from = (index * TERMS * height + place) * lines;
                 let part = &mut scratch[from..from + lines];
-                for (word, weight) in words_mut(part).iter_mut().zip(&coefficients) {
-                    *word = prime.table.modulus.signed(*weight);
-                }
+                residues(prime.table.modulus, &coefficients, words_mut(part));
                 (active().forward)(&prime.table, part);
             }
         }
