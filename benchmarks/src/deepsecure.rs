@@ -11,14 +11,14 @@ mod row;
 use std::path::PathBuf;
 
 use privet_model::preprocess::Projection;
-use privet_passes::{Dataset, fixed};
+use privet_passes::Dataset;
 use serde_json::{Value, json};
 
 use crate::Table;
 use crate::pair::PairError;
 use ready::{Places, Ready, ready};
 use recipe::{Recipe, SEED, recipes};
-use row::{Subject, unshrunk};
+use row::{Subject, shrunk, unshrunk};
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -115,7 +115,7 @@ fn rows(
     let [paper_before, paper_after] = recipe.paper;
     let before = Subject {
         network: &it.before,
-        quant: unshrunk(recipe.input_range),
+        quant: unshrunk(recipe),
         calibration: &it.calibration,
         judged: &it.judged,
         raw: &it.judged,
@@ -128,13 +128,9 @@ fn rows(
     let projection = it.found.projection.as_ref();
     let embedded =
         |data: &Dataset| projection.map_or_else(|| Ok(data.clone()), |p| data.embedded(p));
-    let mut quant = fixed::options(&it.found.formats);
-    quant.input_range = recipe.input_range.filter(|_| projection.is_none());
-    // Single weights were dropped only to be left out.
-    quant.publish_sparsity = recipe.shrink.weights;
     let after = Subject {
         network: &it.found.network,
-        quant,
+        quant: shrunk(recipe, &it.found.formats, projection.is_some()),
         calibration: &embedded(&it.calibration)?,
         judged: &embedded(&it.judged)?,
         raw: &it.judged,

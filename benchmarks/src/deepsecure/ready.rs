@@ -4,17 +4,20 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use privet_model::readers;
-use privet_passes::report::Estimate;
+use privet_passes::report::Cost;
 use privet_passes::shrink::{Shrunk, refit, shrink};
 use privet_passes::train::checkpoint::{self, Key};
+use privet_passes::train::qat::Formats;
 use privet_passes::train::{Control, Options as TrainOptions, train_resumable};
-use privet_passes::{Dataset, Error, Network, Split};
+use privet_passes::{Dataset, Error, Network, Split, fixed};
+use privet_plan::{Plan, PlanOptions};
 use sha2::{Digest, Sha256};
 
 use super::recipe::{Recipe, SEED};
+use super::row::{shrunk, unshrunk};
 
-/// Cost of a network in the search.
-const MODEL: Estimate = Estimate { bits: 16 };
+/// Memory that the search's plans count with.
+const PLAN_MEMORY: u64 = 4 << 30;
 
 /// Networks before and after shrinking, and what they are judged on.
 pub(super) struct Ready {
@@ -165,20 +168,44 @@ fn searched(
 ) -> Result<Shrunk, Error> {
     let mut options = recipe.shrink.clone();
     let key = Key::new(
-        &("integer factor", before, &options),
+        &("integer factor, planned", before, &options),
         &[Some(&split.train), Some(&split.validation)],
     )?;
-    options.folder = Some(work.join(format!("{}-steps", recipe.name)));
+    options.folder = Some(work.join(format!("{}-{key}.steps", recipe.name)));
     kept(
         &work.join(format!("{}-{key}.shrunk", recipe.name)),
         key,
         || {
-            shrink(before, split, &options, &MODEL, &mut |e| {
+            let model = |network: &Network, formats: Option<&Formats>, samples: &Dataset| {
+                planned(recipe, network, formats, samples)
+            };
+            shrink(before, split, &options, &model, &mut |e| {
                 tell(&e.stage, e.done);
                 Control::Continue
             })
         },
     )
+}
+
+/// Cost of a network in the search: that of its plan, quantised as the row of the bench is.
+fn planned(
+    recipe: &Recipe,
+    network: &Network,
+    formats: Option<&Formats>,
+    samples: &Dataset,
+) -> Result<Cost, Error> {
+    let quant = match formats {
+        None => unshrunk(recipe),
+        Some(formats) => shrunk(recipe, formats, samples.projection().is_some()),
+    };
+    let model = fixed::quantised(network, &quant, samples)?;
+    let plan = Plan::new(model.graph, PlanOptions::default(), PLAN_MEMORY)
+        .map_err(|e| Error::Quantise(e.to_string()))?;
+    Ok(Cost {
+        macs: network.macs()?,
+        ands: plan.cost.inference.non_xor(),
+        bytes: plan.cost.inference.bytes(),
+    })
 }
 
 fn refitted(

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use privet_model::quant::ir::Model;
 use privet_model::quant::{QuantOptions, Weights, file};
+use privet_passes::train::qat::Formats;
 use privet_passes::{Dataset, Network, fixed};
 use serde_json::{Value, json};
 
-use super::recipe::Paper;
+use super::recipe::{Paper, Recipe};
 use super::{BenchError, Options};
 use crate::pair::Pair;
 use crate::table::median;
@@ -31,11 +32,21 @@ pub(super) struct Subject<'a> {
 }
 
 /// What an unshrunk network is quantised with.
-pub(super) fn unshrunk(input_range: Option<[f32; 2]>) -> QuantOptions {
+pub(super) fn unshrunk(recipe: &Recipe) -> QuantOptions {
     QuantOptions {
         weights: Weights::Fit(WEIGHT_BITS),
-        input_range,
+        input_range: recipe.input_range,
         ..QuantOptions::default()
+    }
+}
+
+/// What a shrunk network is quantised with; the bounds of samples are not those of coordinates in a subspace.
+pub(super) fn shrunk(recipe: &Recipe, formats: &Formats, projected: bool) -> QuantOptions {
+    QuantOptions {
+        input_range: recipe.input_range.filter(|_| !projected),
+        // Single weights were dropped only to be left out.
+        publish_sparsity: recipe.shrink.weights,
+        ..fixed::options(formats)
     }
 }
 
