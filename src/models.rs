@@ -35,8 +35,8 @@ pub(crate) struct QuantArgs {
     /// Tell the client which quantised weights are zero: garbled layers leave them out.
     #[arg(long)]
     pub(crate) publish_sparsity: bool,
-    /// Where fraction bits are dropped: early, directly behind each layer, is cheapest under gc; late, behind ReLU, max-pool and
-    /// additions, under ot and hybrid. The values differ by roundings of sums alone.
+    /// Where fraction bits are dropped: early, directly behind each layer, or late, behind ReLU, max-pools and additions. Under gc
+    /// early is cheaper, under ot and hybrid it depends on the network: plan tells. Values differ by the roundings of sums alone.
     #[arg(long, value_name = "early|late", default_value = "early", value_parser = placement)]
     pub(crate) truncate: Placement,
 }
