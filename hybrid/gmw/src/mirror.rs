@@ -2,8 +2,8 @@
 //!
 //! - Functionality: from additive shares of x_i and the server's bits c_i, shares of `(1 − 2·c_i)·x_i` mod 2^l.
 //! - Secure against: semi-honest, either side; perfect, in the model of random transfers.
-//! - From: [`transfer`](crate::transfer), for the client's share; the server mirrors its own. Differs: twice a product is determined
-//!   by the product mod 2^(l−1), so transfers are a bit shorter.
+//! - From: Gil99 over random transfers, for the client's share; the server mirrors its own. Differs: twice a product is determined by
+//!   the product mod 2^(l−1), so transfers are a bit shorter.
 //! - Cost for n: two flights; ⌈n/64⌉ words from the server, n·(l−1) bits from the client; no hash online.
 
 use privet_plan::cost::gmw as cost;
