@@ -59,7 +59,8 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let plan = match backends.as_slice() {
         [only] => {
             let backend = *only;
-            Plan::new(model.graph, PlanOptions { backend, ..options }, caps.memory)
+            let options = PlanOptions { backend, ..options };
+            Plan::over(&model.graph, &options, caps.memory, &rates, &link)
         }
         several => Plan::cheapest(&model.graph, &options, several, &caps, &rates, &link),
     };
@@ -97,6 +98,7 @@ fn plan_json(plan: &Plan, link: &LinkModel, name: Link) -> Value {
         "model": plan.graph.name,
         "backend": plan.options.backend.to_string(),
         "reveal": plan.options.reveal.to_string(),
+        "comparison": plan.options.backend.boolean().then(|| plan.options.comparison.to_string()),
         "link": name.to_string(),
         "layers": layers,
         "ands": cost.work(),
@@ -199,6 +201,12 @@ fn print_plan(plan: &Plan, link: &LinkModel, name: Link) {
             seconds(rates.seconds(offline, link)),
             bytes(total.bytes()),
             seconds(rates.seconds(&total, link)),
+        );
+    }
+    if plan.options.backend.boolean() {
+        println!(
+            "  comparisons: {}, the faster ones here",
+            plan.options.comparison
         );
     }
     if let Some(hiding) = plan.hiding() {

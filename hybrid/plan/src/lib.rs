@@ -22,7 +22,7 @@ pub use cost::{Cost, LinkModel, Rates};
 pub use error::PlanError;
 pub use lattice::{Lattice, LatticeSet, NormClass};
 pub use lower::{LANES, dot_ports, sum_ports};
-pub use options::{Backend, Caps, Choice, Party, PlanOptions, Reveal};
+pub use options::{Backend, Caps, Choice, Comparison, Party, PlanOptions, Reveal};
 pub use plan::Plan;
 pub use share::{Bridge, Compared, Products, ReluTrunc, ShareLinear, ShareStep, Work};
 pub use step::{

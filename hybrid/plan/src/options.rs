@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::compare::Shape;
 use crate::lattice::NormClass;
 
 /// One of the two machines.
@@ -176,6 +177,39 @@ impl FromStr for Reveal {
     }
 }
 
+/// How signs and carries are compared on shares: which shape the layers' comparisons take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Comparison {
+    /// [`Shape::FEW_TRANSFERS`]: half as many silent transfers.
+    #[default]
+    FewTransfers,
+    /// [`Shape::FEW_BITS`]: a quarter fewer bits online.
+    FewBits,
+}
+
+impl Comparison {
+    /// Both; on a tie the first is taken.
+    pub const ALL: [Self; 2] = [Self::FewTransfers, Self::FewBits];
+
+    /// Leaves, tree and triples, the client's number known online.
+    #[must_use]
+    pub const fn shape(self) -> Shape {
+        match self {
+            Self::FewTransfers => Shape::FEW_TRANSFERS,
+            Self::FewBits => Shape::FEW_BITS,
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FewTransfers => "few transfers",
+            Self::FewBits => "few bits",
+        })
+    }
+}
+
 /// What both parties agree on besides the graph. Part of the plan's hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanOptions {
@@ -188,6 +222,8 @@ pub struct PlanOptions {
     /// Norm classes of the layers with weights, in the graph's order, for products under encryption; none: the widest that
     /// the weights' widths allow.
     pub norms: Vec<NormClass>,
+    /// How comparisons on shares are made; where nothing is compared on shares, the default.
+    pub comparison: Comparison,
 }
 
 impl Default for PlanOptions {
@@ -197,7 +233,27 @@ impl Default for PlanOptions {
             garbler: Party::Server,
             reveal: Reveal::Label,
             norms: Vec::new(),
+            comparison: Comparison::default(),
         }
+    }
+}
+
+impl PlanOptions {
+    /// The same under a backend, with each comparison that it may use.
+    pub(crate) fn under(&self, backend: Backend) -> impl Iterator<Item = Self> {
+        let count = if backend.boolean() {
+            Comparison::ALL.len()
+        } else {
+            1
+        };
+        Comparison::ALL
+            .into_iter()
+            .take(count)
+            .map(move |comparison| Self {
+                backend,
+                comparison,
+                ..self.clone()
+            })
     }
 }
 

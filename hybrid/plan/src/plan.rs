@@ -12,7 +12,7 @@ use crate::cost::{Cost, LinkModel, Rates, StepCost, boolean, silent};
 use crate::error::PlanError;
 use crate::lattice::{Hiding, Lattice, schedule};
 use crate::lower::{LANES, lower};
-use crate::options::{Backend, Caps, Party, PlanOptions};
+use crate::options::{Backend, Caps, Comparison, Party, PlanOptions};
 use crate::share::{Products, ShareStep};
 use crate::step::{Buffer, BufferId, LinearStep, Step, StepKind, Sums};
 
@@ -60,6 +60,9 @@ impl Plan {
             // Only products under encryption need to know of norms; nothing is told for nothing.
             options.norms.clear();
         }
+        if !options.backend.boolean() {
+            options.comparison = Comparison::default();
+        }
         let lowered = lower(&graph, &options, memory)?;
         let mut inference = StepCost::default();
         lowered
@@ -96,8 +99,8 @@ impl Plan {
         })
     }
 
-    /// The plan of the cheapest backend among `backends` that can run the graph within `caps`; on a tie
-    /// the first.
+    /// The plan of the cheapest backend and comparison among `backends` that can run the graph within `caps`; on a
+    /// tie the first. Few bits win on slow links, few transfers where both parties share a machine.
     ///
     /// # Errors
     /// Why the first backend cannot, if none can; no backend at all.
@@ -109,28 +112,28 @@ impl Plan {
         rates: &Rates,
         link: &LinkModel,
     ) -> Result<Self, PlanError> {
-        let mut best: Option<(f64, Self)> = None;
-        let mut reason = None;
-        for backend in backends {
-            let options = PlanOptions {
-                backend: *backend,
-                ..options.clone()
-            };
-            let made = Self::new(graph.clone(), options, caps.memory)
-                .and_then(|plan| plan.check(caps, rates, link).map(|()| plan));
-            match made {
-                Err(error) => reason = reason.or(Some(error)),
-                Ok(plan) => {
-                    let seconds = rates.seconds(&plan.cost.total(), link);
-                    if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
-                        best = Some((seconds, plan));
-                    }
-                }
-            }
-        }
-        best.map(|(_, plan)| plan).ok_or_else(|| {
-            reason.unwrap_or_else(|| PlanError::Options("no backend is allowed".to_owned()))
-        })
+        let all = backends.iter().flat_map(|backend| options.under(*backend));
+        let plans = all.map(|options| {
+            Self::new(graph.clone(), options, caps.memory)
+                .and_then(|plan| plan.check(caps, rates, link).map(|()| plan))
+        });
+        least(plans, rates, link)
+    }
+
+    /// The plan under the backend of the options, whatever it costs, with the comparison that is the cheapest over a link.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn over(
+        graph: &Graph,
+        options: &PlanOptions,
+        memory: u64,
+        rates: &Rates,
+        link: &LinkModel,
+    ) -> Result<Self, PlanError> {
+        let all = options.under(options.backend);
+        let plans = all.map(|options| Self::new(graph.clone(), options, memory));
+        least(plans, rates, link)
     }
 
     /// Refuses a plan that needs more than a party allows.
@@ -225,6 +228,30 @@ impl Plan {
         }
         layers
     }
+}
+
+/// The plan of least estimated time, the first on a tie; the first reason where there is none.
+fn least(
+    plans: impl Iterator<Item = Result<Plan, PlanError>>,
+    rates: &Rates,
+    link: &LinkModel,
+) -> Result<Plan, PlanError> {
+    let mut best: Option<(f64, Plan)> = None;
+    let mut reason = None;
+    for made in plans {
+        match made {
+            Err(error) => reason = reason.or(Some(error)),
+            Ok(plan) => {
+                let seconds = rates.seconds(&plan.cost.total(), link);
+                if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
+                    best = Some((seconds, plan));
+                }
+            }
+        }
+    }
+    best.map(|(_, plan)| plan).ok_or_else(|| {
+        reason.unwrap_or_else(|| PlanError::Options("no backend is allowed".to_owned()))
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people")]

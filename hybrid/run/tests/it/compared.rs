@@ -1,11 +1,11 @@
 //! Non-linear layers between linear ones on shares: by comparison, without a netlist.
 
 use privet_model::quant::ir::*;
-use privet_plan::{Backend, Plan, PlanOptions, Reveal, ShareStep, StepKind};
+use privet_plan::{Backend, Comparison, LinkModel, Plan, PlanOptions, Reveal, ShareStep, StepKind};
 
 use super::models::*;
 use super::ops::{check_inputs, inputs};
-use super::rig::Setting;
+use super::rig::{Setting, run};
 
 /// A convolution of one plane to two, then `between` on its accumulators, then a linear layer.
 fn around(
@@ -195,4 +195,47 @@ fn rings_change_between_layers() {
         (joined, 2 * c * side * side)
     });
     check(&model, 7);
+}
+
+/// The server plans for its link, the client follows: few bits on a slow one, few transfers on one machine, the same answers, and the
+/// planned bytes to the byte.
+#[test]
+fn the_link_decides_how_comparisons_are_made() {
+    let model = around(7, 6, |b, acc, [c, side]| {
+        let pool = Op::MaxPool(Pool {
+            window: window(2, 2, 0, 0),
+        });
+        let shape = [c, side / 2, side / 2];
+        let m = b.op(pool, &[acc], &shape, 17, 8, None);
+        let r = b.op(Op::Relu, &[m], &shape, 17, 8, None);
+        let t = b.op(Op::Trunc { shift: 4 }, &[r], &shape, 13, 4, None);
+        (t, c * side * side / 4)
+    });
+    let slow = LinkModel::shaped(1.0, 1.0);
+    for backend in [Backend::Ot, Backend::Hybrid] {
+        let plans = [LinkModel::LOOPBACK, slow].map(|link| {
+            let setting = Setting {
+                backend,
+                reveal: Reveal::Label,
+                link,
+                ..Setting::default()
+            };
+            run(&model, &inputs(&model, 1, 1)[..1], setting).unwrap().1
+        });
+        let chosen = plans.each_ref().map(|plan| plan.options.comparison);
+        assert_eq!(chosen, [Comparison::FewTransfers, Comparison::FewBits]);
+        let bytes = plans.each_ref().map(|plan| plan.cost.inference.bytes());
+        let ots = plans
+            .each_ref()
+            .map(|plan| plan.cost.offline.client_silent + plan.cost.offline.server_silent);
+        assert!(bytes[0] > bytes[1] && ots[0] < ots[1] && plans[0].hash != plans[1].hash);
+    }
+    for reveal in [Reveal::Logits, Reveal::Label] {
+        let setting = Setting {
+            reveal,
+            link: slow,
+            ..Setting::default()
+        };
+        check_inputs(&model, setting, &inputs(&model, 4, 2));
+    }
 }

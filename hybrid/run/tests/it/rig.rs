@@ -2,7 +2,7 @@
 
 use privet_model::quant::ir::Model;
 use privet_net::Session;
-use privet_plan::{Backend, Choice, Party, Plan, Reveal};
+use privet_plan::{Backend, Choice, LinkModel, Party, Plan, Reveal};
 use privet_run::server::Offered;
 use privet_run::{Answer, Client, ClientOptions, Report, RunError, ServerOptions, Silent};
 
@@ -13,6 +13,8 @@ pub(crate) struct Setting {
     pub(crate) reveal: Reveal,
     pub(crate) garbler: Party,
     pub(crate) lanes: usize,
+    /// The link that the server plans for.
+    pub(crate) link: LinkModel,
 }
 
 impl Default for Setting {
@@ -22,6 +24,7 @@ impl Default for Setting {
             reveal: Reveal::Logits,
             garbler: Party::Server,
             lanes: 1,
+            link: LinkModel::LOOPBACK,
         }
     }
 }
@@ -50,6 +53,7 @@ pub(crate) fn run(
             let grants = ServerOptions {
                 reveal: Reveal::Logits,
                 client_may_garble: true,
+                link: setting.link,
                 ..ServerOptions::default()
             };
             privet_run::serve(theirs, &offered, &grants, &mut Silent)

@@ -4,7 +4,6 @@ use privet_model::quant::ir::{Node, Op, Pool, Tensor, TensorId};
 
 use super::super::pool::plane_windows;
 use super::super::{Lowering, unsupported};
-use crate::compare::Shape;
 use crate::cost::StepCost;
 use crate::cost::gmw::OpCost;
 use crate::error::PlanError;
@@ -29,7 +28,7 @@ impl Lowering<'_> {
             from,
             ring_bits,
             out,
-            shape: Shape::FEW_TRANSFERS,
+            shape: self.options.comparison.shape(),
         };
         let cost = step.cost(self.buffer(from)?, self.buffer(out)?);
         let cost = cost.map_err(|error| PlanError::Graph {
@@ -206,7 +205,7 @@ impl Lowering<'_> {
             from,
             ring_bits,
             out: from,
-            shape: Shape::FEW_TRANSFERS,
+            shape: self.options.comparison.shape(),
         };
         let ranking = step.ranking(self.buffer(from)?);
         if !self.boolean() || ranking.key_bits() > privet_ring::MAX_BITS {

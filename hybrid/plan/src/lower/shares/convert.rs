@@ -5,7 +5,6 @@ use privet_netlists::catalogue::BlockSpec;
 use privet_netlists::generate::Share;
 
 use super::super::{Lowering, unsupported};
-use crate::compare::Shape;
 use crate::cost::gmw::{self, Demand, OpCost};
 use crate::cost::ot::cot_input;
 use crate::cost::{Known, ROW_BYTES, StepCost, boolean};
@@ -107,11 +106,10 @@ impl Lowering<'_> {
         }
         let out = self.new_words(self.elements(&node.name, act.result)?, out_bits)?;
         if self.boolean() && act.relu && act.shift + 2 <= ring_bits {
-            let shape = if self.shares.ahead.contains(&from) {
-                Shape::FEW_TRANSFERS.ahead()
-            } else {
-                Shape::FEW_TRANSFERS
-            };
+            let mut shape = self.options.comparison.shape();
+            if self.shares.ahead.contains(&from) {
+                shape = shape.ahead();
+            }
             let step = ReluTrunc {
                 from,
                 ring_bits,
