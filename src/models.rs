@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use privet_model::graph::Graph as FloatGraph;
 use privet_model::preprocess::Preprocess;
-use privet_model::quant::ir::Model;
+use privet_model::quant::ir::{Model, Profile};
 use privet_model::quant::{Frac, Placement, QuantOptions, range_of_bytes};
 use privet_model::readers::Samples;
 
@@ -39,6 +39,9 @@ pub(crate) struct QuantArgs {
     /// early is cheaper, under ot and hybrid it depends on the network: plan tells. Values differ by the roundings of sums alone.
     #[arg(long, value_name = "early|late", default_value = "early", value_parser = placement)]
     pub(crate) truncate: Placement,
+    /// Products: exact, or drop-K with K columns of each omitted (at double scale): fewer gates, backend gc only.
+    #[arg(long, value_name = "exact|drop-K", default_value = "exact")]
+    pub(crate) profile: Profile,
 }
 
 fn placement(text: &str) -> Result<Placement, String> {
@@ -136,6 +139,7 @@ pub(crate) fn quantise(
         input_range,
         publish_sparsity: args.publish_sparsity,
         placement: args.truncate,
+        profile: args.profile,
         ..QuantOptions::default()
     };
     privet_model::quant::quantise(&graph, &options, &calibration)

@@ -37,10 +37,11 @@ pub(crate) fn run(args: &Quantise) -> Result<(), Failure> {
     std::fs::write(&args.output, &bytes).map_err(|e| Failure::file(args.output.display(), e))?;
     let frac = model.graph.tensors.first().map_or(0, |t| t.frac_bits);
     println!(
-        "{}: {} bits, {} fraction bits, {} written to {}",
+        "{}: {} bits, {} fraction bits, profile {}, {} written to {}",
         model.graph.name,
         model.graph.value_bits,
         frac,
+        model.graph.profile,
         crate::table::bytes(bytes.len() as u64),
         args.output.display()
     );

@@ -36,6 +36,7 @@ fn layer() -> Option<Circuit> {
         a_bits: 16,
         w_bits: 16,
         ring_bits: 28,
+        drop: 0,
     });
     let netlist = (*block.netlist().ok()?).clone();
     let classes = netlist

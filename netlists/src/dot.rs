@@ -37,6 +37,25 @@ pub fn correction(weights: &[i64], a_bits: u32, w_bits: u32, ring_bits: u32) -> 
     weights.iter().map(one).fold(0u64, u64::wrapping_add) & eval::mask(ring_bits + 1)
 }
 
+/// What a product misses in total at double scale where columns below `drop` are omitted: of each row its lowest `drop − i` bits.
+#[must_use]
+pub fn omitted(a: i64, w: i64, w_bits: u32, drop: u32) -> u64 {
+    let digits = digits(w, w_bits);
+    let rows = (0..drop.min(w_bits)).map(|i| {
+        let row = if digits >> i & 1 == 1 { !a } else { a };
+        (row.cast_unsigned() & eval::mask(drop - i)) << i
+    });
+    rows.fold(0, u64::wrapping_add)
+}
+
+/// The mean of [`omitted`] over all activations, rounded down: what the weights' owner adds for each product, public.
+#[must_use]
+pub fn compensation(w_bits: u32, drop: u32) -> u64 {
+    // Half of Σ (2^drop − 2^i).
+    let rows = drop.min(w_bits);
+    (u64::from(rows) << drop).saturating_sub(eval::mask(rows)) / 2
+}
+
 /// The first accumulator: `2·bias + correction(weights) − sum` modulo `2^(ring_bits + 1)`, where
 /// `sum` is the sum of the activations.
 #[must_use]

@@ -21,7 +21,7 @@ pub use activation::{sigmoid, tabulated, tanh};
 pub use arithmetic::{abs, add, cmp, cmp_unsigned, eq, neg, sub};
 pub use cordic::cordic;
 pub use divide::{DivConst, MAX_DIVISOR, avg_pool, div_const};
-pub use dot::{Dot, Sum, dot, dot_standalone, mat_vec, sum};
+pub use dot::{Dot, MAX_DROP, Sum, dot, dot_standalone, mat_vec, sum};
 pub use modular::{modular_clip, modular_max_pool};
 pub use multiply::{Mul, MulConst, mul, mul_const};
 pub use quotient::{Div, div};

@@ -5,7 +5,7 @@
 use crate::activation::{Function, Table};
 use crate::error::Error;
 use crate::eval::{mask, signed};
-use crate::generate::Mul;
+use crate::generate::{Dot, Mul};
 
 /// The value reduced to `bits` and read as signed.
 #[must_use]
@@ -81,15 +81,22 @@ pub fn argmax(values: &[i64]) -> usize {
 
 /// The dot product chunk: `acc + Σ_j Σ_i 2^i·u_ji mod 2^(ring_bits + 1)`, where `u_ji` is `a_j`
 /// with every bit flipped where bit `i` of `digits_j` is 1, its top bit flipped once more, as an
-/// unsigned number of `a_bits`.
+/// unsigned number of `a_bits`, its lowest `drop − i` bits, if any, replaced by zeros.
 #[must_use]
-pub fn dot(acc: u64, a: &[i64], digits: &[u64], a_bits: u32, w_bits: u32, ring_bits: u32) -> u64 {
+pub fn dot(acc: u64, a: &[i64], digits: &[u64], spec: Dot) -> u64 {
+    let Dot {
+        a_bits,
+        w_bits,
+        ring_bits,
+        drop,
+        ..
+    } = spec;
     let mut sum = acc;
     for (&a, &digits) in a.iter().zip(digits) {
         for i in 0..w_bits {
             let flipped = if digits >> i & 1 == 1 { !a } else { a };
             let offset = i128::from(wrap(flipped.into(), a_bits)) + (1i128 << (a_bits - 1));
-            let row = u64::try_from(offset).unwrap_or(0);
+            let row = u64::try_from(offset).unwrap_or(0) & !mask(drop.saturating_sub(i));
             sum = sum.wrapping_add(row << i);
         }
     }

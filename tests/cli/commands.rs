@@ -250,6 +250,75 @@ fn verilog_of_ones_own_becomes_a_netlist_or_a_clear_error() {
     }
 }
 
+/// Products that omit columns: fewer gates, garbled alone, the oracle's answer in two processes' worth of protocol.
+#[test]
+fn columns_are_omitted_under_garbling_only() {
+    let scratch = Scratch::new("drop");
+    let (model, digits, labels) = (
+        demo("digits.onnx"),
+        demo("digits.idx"),
+        demo("digits-labels.idx"),
+    );
+    let ands = |plan: &Value| plan["ands"].as_u64().unwrap();
+    let plan = |args: &[&str]| {
+        let output = privet(&[&["plan", "--json"], args].concat());
+        json_lines(&output).pop().unwrap()
+    };
+    let of = |profile: &str| {
+        let file = scratch.path(&format!("{profile}.pvq"));
+        let quantise = [
+            "quantise",
+            &model,
+            "--data",
+            &digits,
+            "-o",
+            &file,
+            "--profile",
+        ];
+        let made = privet(&[&quantise[..], &[profile]].concat());
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        assert!(text(&made.stdout).contains(&format!("profile {profile}")));
+        file
+    };
+    let (exact, rough) = (of("exact"), of("drop-8"));
+    assert!(10 * ands(&plan(&[&rough])) < 9 * ands(&plan(&[&exact])));
+    let evaluate = ["evaluate", &rough, "--input", &digits, "--labels", &labels];
+    let tally = json_lines(&privet(&[&evaluate[..], &["--json"]].concat()));
+    let accuracy = tally.last().unwrap()["fixed_accuracy"].as_f64();
+    assert!(accuracy >= Some(0.9), "{accuracy:?}");
+    assert_eq!(plan(&[&rough, "--backend", "auto"])["backend"], "gc");
+    for backend in ["ot", "gc+ot", "hybrid"] {
+        let (code, line) = failure(&privet(&["plan", &rough, "--backend", backend]));
+        assert_eq!(code, 3, "{line}");
+        assert!(
+            line.contains("profile drop-8") && line.contains("--backend gc"),
+            "{line}"
+        );
+        let listen = ["--listen", "127.0.0.1:0", "--insecure-plain"];
+        let serve = [
+            &["serve", "--model", &rough, "--backend", backend],
+            &listen[..],
+        ]
+        .concat();
+        let (code, refused) = failure(&privet(&serve));
+        assert_eq!(code, 3, "{refused}");
+        assert!(refused.contains("profile drop-8"), "{refused}");
+    }
+    let out = scratch.path("none.pvq");
+    let both = [
+        "quantise",
+        &model,
+        "--profile",
+        "drop-8",
+        "--publish-sparsity",
+    ];
+    let (code, line) = failure(&privet(
+        &[&both[..], &["--data", &digits, "-o", &out]].concat(),
+    ));
+    assert_eq!(code, 3, "{line}");
+    assert!(line.contains("publish-sparsity"), "{line}");
+}
+
 #[test]
 fn nonlinear_work_is_measured_with_its_bytes() {
     let rows = |args: &str| {

@@ -10,6 +10,7 @@ fn wrong_options_are_usage_errors() {
         &["demo", "--backend", "magic"],
         &["plan", "x", "--link", "fast"],
         &["quantise", "x", "--bits", "99", "-o", "y"],
+        &["quantise", "x", "--profile", "drop-99", "-o", "y"],
         &["nonsense"],
     ] {
         let output = privet(args);

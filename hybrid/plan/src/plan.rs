@@ -112,12 +112,14 @@ impl Plan {
         rates: &Rates,
         link: &LinkModel,
     ) -> Result<Self, PlanError> {
-        let all = backends.iter().flat_map(|backend| options.under(*backend));
-        let plans = all.map(|options| {
-            Self::new(graph.clone(), options, caps.memory)
-                .and_then(|plan| plan.check(caps, rates, link).map(|()| plan))
+        let plans = backends.iter().map(|backend| {
+            let each = options.under(*backend).map(|options| {
+                Self::new(graph.clone(), options, caps.memory)
+                    .and_then(|plan| plan.check(caps, rates, link).map(|()| plan))
+            });
+            least(each, |plan| plan.one_after_the_other(rates, link))
         });
-        least(plans, rates, link)
+        least(plans, |plan| rates.seconds(&plan.cost.total(), link))
     }
 
     /// The plan under the backend of the options, whatever it costs, with the comparison that is the cheapest over a link.
@@ -133,7 +135,7 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let all = options.under(options.backend);
         let plans = all.map(|options| Self::new(graph.clone(), options, memory));
-        least(plans, rates, link)
+        least(plans, |plan| plan.one_after_the_other(rates, link))
     }
 
     /// Refuses a plan that needs more than a party allows.
@@ -176,6 +178,16 @@ impl Plan {
             });
         }
         Ok(())
+    }
+
+    /// Estimated seconds where nothing of a step overlaps with another step, nor the material with the inference: what
+    /// comparisons are chosen by, as bytes of one direction do not hide behind those that another layer sends in the other.
+    fn one_after_the_other(&self, rates: &Rates, link: &LinkModel) -> f64 {
+        let steps = self
+            .steps
+            .iter()
+            .map(|step| rates.seconds(&step.cost, link));
+        rates.seconds(&self.cost.offline, link) + steps.sum::<f64>()
     }
 
     /// What products under encryption rest on, and how well they hide; none where there are none.
@@ -233,8 +245,7 @@ impl Plan {
 /// The plan of least estimated time, the first on a tie; the first reason where there is none.
 fn least(
     plans: impl Iterator<Item = Result<Plan, PlanError>>,
-    rates: &Rates,
-    link: &LinkModel,
+    seconds: impl Fn(&Plan) -> f64,
 ) -> Result<Plan, PlanError> {
     let mut best: Option<(f64, Plan)> = None;
     let mut reason = None;
@@ -242,7 +253,7 @@ fn least(
         match made {
             Err(error) => reason = reason.or(Some(error)),
             Ok(plan) => {
-                let seconds = rates.seconds(&plan.cost.total(), link);
+                let seconds = seconds(&plan);
                 if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
                     best = Some((seconds, plan));
                 }

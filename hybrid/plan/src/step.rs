@@ -130,6 +130,8 @@ pub struct LinearStep {
     pub unsigned: bool,
     /// Width of a weight.
     pub weight_bits: u32,
+    /// Columns that products omit.
+    pub drop: u32,
     /// Width L of the accumulator.
     pub acc_bits: u32,
     /// Weights in one filter (row stride of the parameter array).

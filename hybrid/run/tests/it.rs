@@ -11,6 +11,7 @@
 mod it {
     mod compared;
     mod costs;
+    mod dropped;
     mod hostile;
     mod models;
     mod ops;

@@ -206,14 +206,7 @@ fn dot(spec: Dot, ports: Ports<'_>, accumulate: bool) -> Result<Vec<u64>, Error>
         _ => return Err(ports.shape(expected)),
     };
     let a: Vec<i64> = a.iter().map(|&value| signed(value, spec.a_bits)).collect();
-    Ok(vec![meaning::dot(
-        acc,
-        &a,
-        w,
-        spec.a_bits,
-        spec.w_bits,
-        spec.ring_bits,
-    )])
+    Ok(vec![meaning::dot(acc, &a, w, spec)])
 }
 
 fn mat_vec(rows: u32, spec: Dot, ports: Ports<'_>) -> Result<Vec<u64>, Error> {

@@ -34,16 +34,24 @@ impl BlockSpec {
                 a_bits,
                 w_bits,
                 ring_bits,
+                drop,
             }) => {
-                format!("dot_m{terms}_a{a_bits}_w{w_bits}_l{ring_bits}")
+                format!(
+                    "dot_m{terms}_a{a_bits}_w{w_bits}_l{ring_bits}{}",
+                    omitted(drop)
+                )
             }
             Self::DotStandalone(Dot {
                 terms,
                 a_bits,
                 w_bits,
                 ring_bits,
+                drop,
             }) => {
-                format!("dot1_m{terms}_a{a_bits}_w{w_bits}_l{ring_bits}")
+                format!(
+                    "dot1_m{terms}_a{a_bits}_w{w_bits}_l{ring_bits}{}",
+                    omitted(drop)
+                )
             }
             Self::Sum(Sum {
                 terms,
@@ -129,9 +137,11 @@ impl BlockSpec {
                         a_bits,
                         w_bits,
                         ring_bits,
+                        drop,
                     },
             } => {
-                format!("matvec_r{rows}_m{terms}_a{a_bits}_w{w_bits}_l{ring_bits}")
+                let end = omitted(drop);
+                format!("matvec_r{rows}_m{terms}_a{a_bits}_w{w_bits}_l{ring_bits}{end}")
             }
             Self::Share(Share {
                 ring_bits,
@@ -151,4 +161,12 @@ impl BlockSpec {
             Self::ArgmaxShallow { bits, count } => format!("argmax{bits}_n{count}_shallow"),
         }
     }
+}
+
+/// The end of a dot product's name.
+fn omitted(drop: u32) -> String {
+    if drop == 0 {
+        return String::new();
+    }
+    format!("_drop{drop}")
 }

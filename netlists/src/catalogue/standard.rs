@@ -199,19 +199,22 @@ fn shares() -> Vec<BlockSpec> {
 fn linear() -> Vec<BlockSpec> {
     let mut blocks = Vec::new();
     let shapes = [
-        (8, 8, 8, 16),
-        (8, 16, 8, 28),
-        (8, 16, 13, 28),
-        (8, 16, 16, 28),
-        (32, 16, 16, 28),
-        (8, 25, 13, 37),
+        (8, 8, 8, 16, 0),
+        (8, 16, 8, 28, 0),
+        (8, 16, 13, 28, 0),
+        (8, 16, 13, 28, 8),
+        (8, 16, 16, 28, 0),
+        (8, 16, 16, 28, 8),
+        (32, 16, 16, 28, 0),
+        (8, 25, 13, 37, 0),
     ];
-    for (terms, a_bits, w_bits, ring_bits) in shapes {
+    for (terms, a_bits, w_bits, ring_bits, drop) in shapes {
         let spec = Dot {
             terms,
             a_bits,
             w_bits,
             ring_bits,
+            drop,
         };
         blocks.push(BlockSpec::Dot(spec));
         blocks.push(BlockSpec::DotStandalone(spec));

@@ -20,7 +20,12 @@ pub struct Dot {
     pub w_bits: u32,
     /// Width L of the ring of the result; the accumulator has one bit more.
     pub ring_bits: u32,
+    /// Columns of each product that are omitted, counted at double scale: below the activations' width; 0 for exact products.
+    pub drop: u32,
 }
+
+/// Most columns that may be omitted.
+pub const MAX_DROP: u64 = 24;
 
 /// Widths of a chunk of a sum of signed words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,7 +40,7 @@ pub struct Sum {
 
 /// One chunk: inputs `a0…`, `w0…` (digit bits, [`dot::digits`](crate::dot::digits)) and `acc`,
 /// output `acc`, both of `ring_bits + 1` bits:
-/// `acc' = acc + Σ_j Σ_i 2^i·u_ji`, where `u_ji` is `a_j` with every bit flipped where digit `i` of
+/// `acc' = acc + Σ_j Σ_i 2^i·(u_ji less its lowest drop − i bits)`, where `u_ji` is `a_j` with every bit flipped where digit `i` of
 /// `w_j` is 1 and then its top bit flipped, read as an unsigned number. How the chunks become a dot
 /// product stands in [`dot`](crate::dot).
 ///
@@ -44,7 +49,8 @@ pub struct Sum {
 ///
 /// # Errors
 ///
-/// [`Error::Parameter`] unless `terms` is in 1..=4096, the widths in 1..=64 and `ring_bits` at most 63.
+/// [`Error::Parameter`] unless `terms` is in 1..=4096, the widths in 1..=64, `ring_bits` at most 63, and `drop` below `a_bits`
+/// and at most [`MAX_DROP`].
 pub fn dot(spec: Dot) -> Result<Netlist, Error> {
     chunk(spec, true)
 }
@@ -87,6 +93,13 @@ fn check(spec: Dot) -> Result<(), Error> {
     within("dot", "number of terms", spec.terms.into(), 1..=4096)?;
     width("dot", spec.a_bits)?;
     width("dot", spec.w_bits)?;
+    let most = u64::from(spec.a_bits - 1).min(MAX_DROP);
+    within(
+        "dot",
+        "number of columns omitted",
+        spec.drop.into(),
+        0..=most,
+    )?;
     within(
         "dot",
         "ring width",
@@ -131,7 +144,9 @@ fn accumulate(
             columns.settle(builder);
         }
         for (i, &digit) in w.iter().enumerate() {
-            columns.push_word(i, &row(builder, a, digit));
+            let row = row(builder, a, digit);
+            let omitted = (spec.drop as usize).saturating_sub(i);
+            columns.push_word(i + omitted, row.get(omitted..).unwrap_or_default());
         }
     }
     columns.finish(builder)

@@ -256,35 +256,84 @@ fn dot_spec(terms: u32, a_bits: u32, w_bits: u32, ring_bits: u32) -> generate::D
         a_bits,
         w_bits,
         ring_bits,
+        drop: 0,
     }
 }
 
 #[test]
 fn dot_chunks_are_exact() {
     let shapes = [
-        (1, 1, 1, 1),
-        (1, 2, 3, 4),
-        (2, 3, 2, 5),
-        (3, 4, 8, 6),
-        (5, 8, 3, 12),
-        (8, 16, 16, 28),
-        (8, 16, 13, 28),
-        (3, 25, 14, 37),
-        (2, 16, 16, 63),
-        (2, 1, 64, 63),
+        (1, 1, 1, 1, 0),
+        (1, 2, 3, 4, 0),
+        (1, 2, 3, 4, 1),
+        (2, 3, 2, 5, 0),
+        (2, 3, 2, 5, 2),
+        (3, 4, 8, 6, 0),
+        (5, 8, 3, 12, 0),
+        (5, 8, 3, 12, 7),
+        (8, 16, 16, 28, 0),
+        (8, 16, 13, 28, 0),
+        (8, 16, 13, 28, 8),
+        (3, 25, 14, 37, 0),
+        (3, 25, 14, 37, 24),
+        (2, 16, 16, 63, 0),
+        (2, 1, 64, 63, 0),
     ];
-    for (terms, a_bits, w_bits, ring_bits) in shapes {
+    for (terms, a_bits, w_bits, ring_bits, drop) in shapes {
         let m = terms as usize;
+        let spec = generate::Dot {
+            drop,
+            ..dot_spec(terms, a_bits, w_bits, ring_bits)
+        };
         let meaning = |acc, r: &[u64]| {
             let a: Vec<i64> = r[..m].iter().map(|&v| eval::signed(v, a_bits)).collect();
-            meaning::dot(acc, &a, &r[m..2 * m], a_bits, w_bits, ring_bits)
+            meaning::dot(acc, &a, &r[m..2 * m], spec)
         };
-        let spec = dot_spec(terms, a_bits, w_bits, ring_bits);
         let with = generate::dot(spec).unwrap();
         check("dot", &with, |r| meaning(r[2 * m], r));
         let without = generate::dot_standalone(spec).unwrap();
         check("dot alone", &without, |r| meaning(0, r));
         assert!(without.counts().ands <= with.counts().ands);
+    }
+}
+
+/// A product with columns omitted is the exact one at double scale less what [`dot::omitted`] says, whose mean over all activations is the
+/// compensation; omitting saves gates.
+#[test]
+fn what_products_omit_is_counted() {
+    let (a_bits, w_bits, ring_bits) = (8, 5, 20);
+    let mut ands = u64::MAX;
+    for drop in 0..a_bits {
+        let spec = generate::Dot {
+            drop,
+            ..dot_spec(1, a_bits, w_bits, ring_bits)
+        };
+        let netlist = generate::dot(spec).unwrap();
+        assert!(netlist.counts().ands <= ands, "{drop}");
+        ands = netlist.counts().ands;
+        let compensation = dot::compensation(w_bits, drop);
+        for w in -16i64..16 {
+            let mut sum = 0;
+            for a in -128i64..128 {
+                let correction = dot::correction(&[w], a_bits, w_bits, ring_bits);
+                let first = dot::first(5, correction, a, ring_bits);
+                let digits = [dot::digits(w, w_bits)];
+                let got = meaning::dot(first, &[a], &digits, spec);
+                let omitted = dot::omitted(a, w, w_bits, drop);
+                sum += omitted;
+                let expected = (2 * (w * a + 5) - omitted as i64) as u64;
+                assert_eq!(got, expected & eval::mask(ring_bits + 1), "{drop} {w} {a}");
+                assert!(omitted <= 2 * compensation + 1);
+            }
+            assert_eq!(sum / 256, compensation, "{drop} {w}");
+        }
+    }
+    for (a_bits, drop) in [(8, 8), (32, 25), (1, 1)] {
+        let spec = generate::Dot {
+            drop,
+            ..dot_spec(1, a_bits, 5, 20)
+        };
+        assert!(generate::dot(spec).is_err());
     }
 }
 

@@ -97,6 +97,7 @@ fn a_block_of_absurd_size_is_refused_before_it_is_made() {
             a_bits: 64,
             w_bits: 64,
             ring_bits: 63,
+            drop: 0,
         }),
         BlockSpec::Max {
             bits: u32::MAX,

@@ -22,7 +22,8 @@ mod rule;
 
 pub use rule::{MAX_WEIGHT_BITS, MIN_WEIGHT_BITS, OpError};
 
-use crate::quant::ir::{Node, Op, Params, Tensor};
+use crate::quant::ir::{Node, Op, Params, Profile, Tensor};
+use linear::Terms;
 
 /// Checks that `node` fits its operands and its result, and counts its elementary operations
 /// (multiplications, comparisons, copies).
@@ -122,6 +123,7 @@ pub fn check_params(op: &Op, params: Option<&Params>, output: &Tensor) -> Result
 /// values as its shape says; anything else gives arbitrary integers or a panic.
 #[must_use]
 pub(crate) fn evaluate(
+    profile: Profile,
     node: &Node,
     params: Option<&Params>,
     inputs: &[&Tensor],
@@ -133,8 +135,14 @@ pub(crate) fn evaluate(
     };
     let (weights, bias) = params.map_or((&[][..], &[][..]), |p| (&p.weights[..], &p.bias[..]));
     match &node.op {
-        Op::Linear(op) => linear::linear(op, weights, bias, first, output.ring),
-        Op::Conv(op) => linear::conv(op, weights, bias, tensor, first, output),
+        Op::Linear(op) => {
+            let terms = Terms::new(profile, op.weight_bits);
+            linear::linear(terms, op, (weights, bias), first, output.ring)
+        }
+        Op::Conv(op) => {
+            let terms = Terms::new(profile, op.weight_bits);
+            linear::conv(terms, op, (weights, bias), (tensor, first), output)
+        }
         Op::Trunc { shift } => trunc::trunc(*shift, first, output.ring),
         Op::Relu => relu::relu(first),
         Op::Clip { lo, hi } => clip::clip(*lo, *hi, first, output.ring),

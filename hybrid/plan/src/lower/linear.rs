@@ -118,7 +118,8 @@ impl Lowering<'_> {
             let (term_bits, _) = self.terms(node)?;
             let weight_bits = node.op.weight_bits().unwrap_or_default();
             let sum = sum_block(terms, term_bits, acc_bits);
-            let dot = dot_block(terms, term_bits, weight_bits, acc_bits);
+            let widths = [term_bits, weight_bits, acc_bits];
+            let dot = dot_block(terms, widths, self.graph.profile.dropped());
             let ports = sum_ports(terms, Known::Nobody);
             cut.sum = self.block(&node.name, &sum, &ports)?.rows();
             cut.dot = self
@@ -147,7 +148,11 @@ impl Lowering<'_> {
         let (_, tensor) = self.operand(node, 0)?;
         let id = node.inputs.first().map_or(usize::MAX, |id| id.0 as usize);
         Ok(match self.magnitudes.get(id).copied().flatten() {
-            Some(bits) => (bits.max(2).min(tensor.ring.bits()), true),
+            // Columns are omitted below the top bit of a word.
+            Some(bits) => {
+                let least = (self.graph.profile.dropped() + 1).max(2);
+                (bits.max(least).min(tensor.ring.bits()), true)
+            }
             None => (tensor.ring.bits(), false),
         })
     }
@@ -171,6 +176,7 @@ impl Lowering<'_> {
             term_bits,
             unsigned,
             weight_bits,
+            drop: self.graph.profile.dropped(),
             acc_bits,
             filter_len,
             out,
@@ -231,7 +237,11 @@ impl LinearStep {
     /// The block that adds `terms` products to an accumulator of L + 1 bits.
     #[must_use]
     pub const fn dot_block(&self, terms: u32) -> BlockSpec {
-        dot_block(terms, self.term_bits, self.weight_bits, self.acc_bits)
+        dot_block(
+            terms,
+            [self.term_bits, self.weight_bits, self.acc_bits],
+            self.drop,
+        )
     }
 
     /// The block that brings in a row's constant.
@@ -251,12 +261,13 @@ const fn sum_block(terms: u32, a_bits: u32, acc_bits: u32) -> BlockSpec {
     })
 }
 
-const fn dot_block(terms: u32, a_bits: u32, w_bits: u32, ring_bits: u32) -> BlockSpec {
+const fn dot_block(terms: u32, [a_bits, w_bits, ring_bits]: [u32; 3], drop: u32) -> BlockSpec {
     BlockSpec::Dot(Dot {
         terms,
         a_bits,
         w_bits,
         ring_bits,
+        drop,
     })
 }
 

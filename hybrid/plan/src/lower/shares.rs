@@ -56,6 +56,13 @@ impl Lowering<'_> {
         }
         match self.graph.profile {
             Profile::Exact => {}
+            Profile::Drop { .. } => {
+                return Err(PlanError::Options(format!(
+                    "profile {} omits columns of products, as only garbled products do, not backend {}; \
+                     use --backend gc, or quantise with --profile exact",
+                    self.graph.profile, self.options.backend
+                )));
+            }
         }
         self.shares.wants = Wants::new(self.graph, self.boolean(), self.opened()?);
         if self.options.backend == Backend::Hybrid {

@@ -342,11 +342,14 @@ impl Group<'_> {
                 self.step.weight_bits,
                 self.step.acc_bits,
             );
+            let each = dot::compensation(self.step.weight_bits, self.step.drop);
+            let compensation = each.wrapping_mul(self.group.terms as u64);
             let word = bias
                 .cast_unsigned()
                 .wrapping_mul(2)
                 .wrapping_add(self.group.terms as u64)
                 .wrapping_add(correction)
+                .wrapping_add(compensation)
                 .wrapping_add(self.taken_off(&weights));
             words.push(word);
         }

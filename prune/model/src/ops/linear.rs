@@ -1,7 +1,7 @@
 //! Fully connected layers and convolutions: `z = sum w*x + b mod 2^L`, L the ring of the result.
 //!
 //! The rounding constant of the truncation that follows is part of b. Single products are never
-//! truncated; the order of the sum is irrelevant. Padding cells are zeros.
+//! truncated; the order of the sum is irrelevant. Padding cells are zeros: no terms. Under profile `drop-K` products omit columns.
 
 #![expect(
     clippy::indexing_slicing,
@@ -10,11 +10,12 @@
 
 use std::ops::Range;
 
+use privet_netlists::dot;
 use privet_ring::Ring;
 
 use super::rule::{self, MAX_WEIGHT_BITS, MIN_WEIGHT_BITS, OpError};
 use crate::graph::Rounding;
-use crate::quant::ir::{Conv, Linear, Tensor, Window};
+use crate::quant::ir::{Conv, Linear, Profile, Tensor, Window};
 
 /// Input `[in]`, result `[out]`, fraction bits add up.
 pub(crate) fn check_linear(
@@ -85,11 +86,63 @@ fn check_scales(
     rule::equal("fraction bits", frac, output.frac_bits)
 }
 
+/// What a product adds to an accumulator.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    weight_bits: u32,
+    /// Columns omitted; if any, accumulators stand at double scale.
+    drop: u32,
+    /// What each product gets for what it misses.
+    compensation: i64,
+}
+
+impl Terms {
+    /// As a profile has them.
+    pub(crate) fn new(profile: Profile, weight_bits: u32) -> Self {
+        let drop = profile.dropped();
+        Self {
+            weight_bits,
+            drop,
+            compensation: dot::compensation(weight_bits, drop).cast_signed(),
+        }
+    }
+
+    /// By how much a sum of so many products may be off.
+    pub(crate) fn error(self, products: usize) -> i128 {
+        if self.drop == 0 {
+            return 0;
+        }
+        // At double scale a product misses at most twice its compensation and one, and half a unit is rounded down.
+        (products as i128 * (i128::from(self.compensation) + 1)) / 2 + 1
+    }
+
+    /// The accumulator before the first product.
+    const fn first(self, bias: i64) -> i64 {
+        if self.drop == 0 {
+            bias
+        } else {
+            bias.wrapping_mul(2)
+        }
+    }
+
+    /// A product with columns omitted, at double scale.
+    fn rough(self, w: i64, x: i64) -> i64 {
+        let omitted = dot::omitted(x, w, self.weight_bits, self.drop).cast_signed();
+        let twice = w.wrapping_mul(x).wrapping_mul(2);
+        twice.wrapping_sub(omitted).wrapping_add(self.compensation)
+    }
+
+    /// The result.
+    fn last(self, z: i64, ring: Ring) -> i64 {
+        ring.wrap(if self.drop == 0 { z } else { z >> 1 })
+    }
+}
+
 /// One output per row of weights.
 pub(crate) fn linear(
+    terms: Terms,
     op: &Linear,
-    weights: &[i32],
-    bias: &[i64],
+    (weights, bias): (&[i32], &[i64]),
     x: &[i64],
     ring: Ring,
 ) -> Vec<i64> {
@@ -97,21 +150,26 @@ pub(crate) fn linear(
         .chunks_exact(op.inputs.max(1))
         .zip(bias)
         .map(|(row, &b)| {
-            let z = row.iter().zip(x).fold(b, |z, (&w, &x)| {
-                z.wrapping_add(i64::from(w).wrapping_mul(x))
-            });
-            ring.wrap(z)
+            let z = if terms.drop == 0 {
+                row.iter().zip(x).fold(b, |z, (&w, &x)| {
+                    z.wrapping_add(i64::from(w).wrapping_mul(x))
+                })
+            } else {
+                row.iter().zip(x).fold(terms.first(b), |z, (&w, &x)| {
+                    z.wrapping_add(terms.rough(w.into(), x))
+                })
+            };
+            terms.last(z, ring)
         })
         .collect()
 }
 
 /// All output maps, tap by tap.
 pub(crate) fn conv(
+    terms: Terms,
     op: &Conv,
-    weights: &[i32],
-    bias: &[i64],
-    input: &Tensor,
-    x: &[i64],
+    (weights, bias): (&[i32], &[i64]),
+    (input, x): (&Tensor, &[i64]),
     output: &Tensor,
 ) -> Vec<i64> {
     let (Ok([_, height, width]), Ok([_, oh, ow])) =
@@ -125,15 +183,19 @@ pub(crate) fn conv(
     let taps = op.window.kernel[0] * op.window.kernel[1];
     let mut z = vec![0i64; op.out_channels * oh * ow];
     for (o, plane) in z.chunks_exact_mut(oh * ow).enumerate() {
-        plane.fill(bias[o]);
+        plane.fill(terms.first(bias[o]));
         let first = (o / outs_per_group) * per_group;
         for i in 0..per_group {
             let source = &x[(first + i) * height * width..][..height * width];
             let kernel = &weights[(o * per_group + i) * taps..][..taps];
-            map.accumulate(kernel, source, plane);
+            if terms.drop == 0 {
+                map.accumulate(kernel, source, plane, i64::wrapping_mul);
+            } else {
+                map.accumulate(kernel, source, plane, |w, x| terms.rough(w, x));
+            }
         }
         for z in plane {
-            *z = output.ring.wrap(*z);
+            *z = terms.last(*z, output.ring);
         }
     }
     z
@@ -190,7 +252,13 @@ impl Map {
         Self { taps, step }
     }
 
-    fn accumulate(&self, kernel: &[i32], source: &[i64], plane: &mut [i64]) {
+    fn accumulate(
+        &self,
+        kernel: &[i32],
+        source: &[i64],
+        plane: &mut [i64],
+        product: impl Fn(i64, i64) -> i64,
+    ) {
         for (&w, stretches) in kernel.iter().zip(&self.taps) {
             let w = i64::from(w);
             for stretch in stretches {
@@ -198,11 +266,11 @@ impl Map {
                 let inputs = &source[stretch.input..];
                 if self.step == 1 {
                     for (z, &x) in outputs.iter_mut().zip(inputs) {
-                        *z = z.wrapping_add(w.wrapping_mul(x));
+                        *z = z.wrapping_add(product(w, x));
                     }
                 } else {
                     for (z, &x) in outputs.iter_mut().zip(inputs.iter().step_by(self.step)) {
-                        *z = z.wrapping_add(w.wrapping_mul(x));
+                        *z = z.wrapping_add(product(w, x));
                     }
                 }
             }

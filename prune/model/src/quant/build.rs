@@ -9,7 +9,7 @@ use privet_ring::Ring;
 use super::defer::{self, Decision};
 use super::error::QuantError;
 use super::fold::{Folded, FoldedNode, FoldedOp};
-use super::ir::{Graph, Model, Node, Op, Params, Profile, Range, RangeOrigin, Tensor, TensorId};
+use super::ir::{Graph, Model, Node, Op, Params, Range, RangeOrigin, Tensor, TensorId};
 use super::options::QuantOptions;
 use super::validate;
 use crate::graph::ValueId;
@@ -66,7 +66,7 @@ pub(super) fn build(folded: &Folded<'_>, spec: &Spec<'_>) -> Result<Model, Quant
 fn empty_graph(folded: &Folded<'_>, spec: &Spec<'_>) -> Graph {
     Graph {
         name: shown(folded.graph.name.clone()),
-        profile: Profile::Exact,
+        profile: spec.options.profile,
         value_bits: spec.options.bits,
         preprocess: folded.graph.preprocess.clone().unwrap_or_default(),
         tensors: vec![],

@@ -2,6 +2,7 @@
 
 use super::ir::{Graph, Model, Node, Op, Params, Tensor, TensorId};
 use crate::ops::avg_pool;
+use crate::ops::linear::Terms;
 
 /// `[lo, hi]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,11 +175,12 @@ fn result(graph: &Graph, node: &Node, params: Option<&Params>, operands: &[Inter
     };
     let all = || operands.iter().copied().reduce(Interval::join).unwrap_or(x);
     match &node.op {
-        Op::Linear(_) => dot(params, x),
+        Op::Linear(linear) => dot(params, x, Terms::new(graph.profile, linear.weight_bits)),
         Op::Conv(conv) => {
             let window = &conv.window;
             let padded = window.pads_before != [0, 0] || window.pads_after != [0, 0];
-            dot(params, if padded { x.join(Interval::ZERO) } else { x })
+            let x = if padded { x.join(Interval::ZERO) } else { x };
+            dot(params, x, Terms::new(graph.profile, conv.weight_bits))
         }
         Op::Trunc { shift } => Interval {
             lo: x.lo >> shift,
@@ -249,7 +251,7 @@ fn reflected(params: &Params, x: Interval) -> Interval {
 }
 
 /// The widest row.
-fn dot(params: Option<&Params>, x: Interval) -> Interval {
+fn dot(params: Option<&Params>, x: Interval, terms: Terms) -> Interval {
     let Some(params) = params else {
         return x;
     };
@@ -269,7 +271,12 @@ fn dot(params: Option<&Params>, x: Interval) -> Interval {
             lo: b.into(),
             hi: b.into(),
         };
-        x.times(positive).plus(x.times(negative)).plus(b)
+        let rough = terms.error(taps);
+        let exact = x.times(positive).plus(x.times(negative)).plus(b);
+        exact.plus(Interval {
+            lo: -rough,
+            hi: rough,
+        })
     })
     .reduce(Interval::join)
     .unwrap_or(x)

@@ -3,6 +3,7 @@
 //! A graph never contains a weight, a measured range or a hash over weights: it is sent to the
 //! client and hashed into the plan. Ranges are whole bits.
 
+use privet_netlists::generate::MAX_DROP;
 use privet_ring::Ring;
 use serde::{Deserialize, Serialize};
 
@@ -237,10 +238,57 @@ pub struct Table {
 }
 
 /// How exactly the graph is to be followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Profile {
     /// Bit for bit, on every backend.
+    #[default]
     Exact,
+    /// Bit for bit, with products that omit columns as the netlist `dot_…_dropK` does: under garbled circuits only. Layers with
+    /// weights give `floor((2z − Σ omitted + n·compensation) / 2)` for their n terms
+    /// ([`privet_netlists::dot::omitted`], [`privet_netlists::dot::compensation`]) in place of z.
+    Drop {
+        /// Columns omitted of each product at double scale.
+        columns: u32,
+    },
+}
+
+impl Profile {
+    /// Columns omitted of each product.
+    #[must_use]
+    pub const fn dropped(self) -> u32 {
+        match self {
+            Self::Exact => 0,
+            Self::Drop { columns } => columns,
+        }
+    }
+}
+
+impl std::fmt::Display for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exact => f.write_str("exact"),
+            Self::Drop { columns } => write!(f, "drop-{columns}"),
+        }
+    }
+}
+
+impl std::str::FromStr for Profile {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        if s == "exact" {
+            return Ok(Self::Exact);
+        }
+        let columns = s.strip_prefix("drop-").and_then(|k| k.parse().ok());
+        match columns {
+            Some(columns) if (1..=MAX_DROP).contains(&u64::from(columns)) => {
+                Ok(Self::Drop { columns })
+            }
+            _ => Err(format!(
+                "'{s}' is neither exact nor drop-K, K from 1 to {MAX_DROP}"
+            )),
+        }
+    }
 }
 
 /// The public part of a quantised network.
@@ -295,4 +343,21 @@ pub struct Model {
     pub params: Vec<Option<Params>>,
     /// SHA-256 of the source model file; never sent.
     pub source_sha256: [u8; 32],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Profile;
+
+    #[test]
+    fn profiles_have_names() {
+        for text in ["exact", "drop-1", "drop-24"] {
+            assert_eq!(text.parse::<Profile>().unwrap().to_string(), text);
+        }
+        for text in [
+            "", "drop", "drop-", "drop-0", "drop-25", "drop--1", "approx", "Exact",
+        ] {
+            assert!(text.parse::<Profile>().is_err(), "{text}");
+        }
+    }
 }

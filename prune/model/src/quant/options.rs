@@ -1,5 +1,7 @@
 //! What the quantiser is asked for.
 
+use super::ir::Profile;
+
 /// How a float network becomes integers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuantOptions {
@@ -25,6 +27,8 @@ pub struct QuantOptions {
     pub input_range: Option<[f32; 2]>,
     /// Publish which weights are zero once quantised: both parties then leave them out, and the client learns where they are.
     pub publish_sparsity: bool,
+    /// How exactly products are taken.
+    pub profile: Profile,
 }
 
 impl Default for QuantOptions {
@@ -40,6 +44,7 @@ impl Default for QuantOptions {
             narrow: Narrow::Proven,
             input_range: None,
             publish_sparsity: false,
+            profile: Profile::Exact,
         }
     }
 }

@@ -159,7 +159,14 @@ impl<'a> Oracle<'a> {
                 .map(|id| live.get(id.0 as usize).and_then(Option::as_deref))
                 .map(Option::unwrap_or_default)
                 .collect();
-            let result = ops::evaluate(node, params.as_ref(), &inputs, &values, output);
+            let result = ops::evaluate(
+                graph.profile,
+                node,
+                params.as_ref(),
+                &inputs,
+                &values,
+                output,
+            );
             visit(node.output, &result);
             put(&mut live, node.output, result);
             for id in node.inputs.iter().chain([&node.output]) {

@@ -7,7 +7,7 @@ use super::examine::{Examination, examine};
 use super::fold::Folded;
 use super::input::quantise_value;
 use super::interval::{self, Interval, Needs};
-use super::ir::{Model, Range, RangeOrigin};
+use super::ir::{Model, Profile, Range, RangeOrigin};
 use super::narrow;
 use super::options::{Frac, Narrow, Placement, QuantOptions};
 use super::rewrite;
@@ -95,6 +95,13 @@ impl Job<'_> {
         let bits = self.options.bits;
         if !(2..=62).contains(&bits) {
             return fail("bits", format!("{bits} is outside 2..=62"));
+        }
+        if self.options.profile != Profile::Exact && self.options.publish_sparsity {
+            let what = format!(
+                "profile {} has no zero products to leave out",
+                self.options.profile
+            );
+            return fail("publish-sparsity", what);
         }
         if let Frac::Bits(frac) = self.options.frac
             && frac >= bits

@@ -2,7 +2,9 @@
 //!
 //! Everything is counted with checked arithmetic before anything of that size is allocated.
 
-use super::ir::{Graph, Model, Node, Op, Tensor, TensorId};
+use privet_netlists::generate::MAX_DROP;
+
+use super::ir::{Graph, Model, Node, Op, Profile, Tensor, TensorId};
 use crate::ops::{self, OpError};
 
 /// Caps on a graph.
@@ -133,8 +135,44 @@ impl Graph {
                 node: node.name.clone(),
                 source,
             })?;
+            self.validate_profile(node, &inputs, output)?;
             work = work.saturating_add(op);
             cap("elementary operations", Some(work), limits.work)?;
+        }
+        Ok(())
+    }
+
+    /// Products that omit columns need words with more bits than those columns, and all of their terms.
+    fn validate_profile(
+        &self,
+        node: &Node,
+        inputs: &[&Tensor],
+        output: &Tensor,
+    ) -> Result<(), GraphError> {
+        let drop = self.profile.dropped();
+        if self.profile == Profile::Exact || node.op.weight_bits().is_none() {
+            return Ok(());
+        }
+        if !(1..=MAX_DROP).contains(&u64::from(drop)) {
+            return Err(GraphError::Whole("products may omit 1 to 24 columns"));
+        }
+        if inputs.iter().any(|input| input.ring.bits() <= drop) {
+            return Err(wrong(
+                node,
+                "it reads words no wider than the columns that its products omit",
+            ));
+        }
+        if output.ring.bits() > 63 {
+            return Err(wrong(
+                node,
+                "an accumulator of products that omit columns has at most 63 bits",
+            ));
+        }
+        if node.op.sparsity().is_some() {
+            return Err(wrong(
+                node,
+                "products that omit columns cannot leave out zero weights",
+            ));
         }
         Ok(())
     }
