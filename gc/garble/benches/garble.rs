@@ -130,6 +130,7 @@ fn main() {
         a_bits: 16,
         w_bits: 16,
         ring_bits: 28,
+        drop: 0,
     })
     .unwrap();
     let owner = |name: &str| {
