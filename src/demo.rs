@@ -5,13 +5,14 @@ use privet_model::quant::ir::Model;
 use privet_model::quant::{Oracle, QuantOptions, range_of_bytes};
 use privet_model::readers::Samples;
 use privet_net::{Allow, Identity, Listener};
-use privet_plan::{Backend, Choice, LinkModel, NormClass, PlanOptions, Rates};
+use privet_plan::{Backend, Choice, LinkModel, NormClass, PlanOptions};
 use privet_run::server::Offered;
 use privet_run::{Answer, Client, ClientOptions, Report, ServerOptions, Silent};
 use serde_json::json;
 
 use crate::failure::{Failure, Kind};
 use crate::progress::Bar;
+use crate::rates::RatesPlace;
 use crate::table;
 
 /// A small trained network and digits that it has not seen, both made by this project.
@@ -28,6 +29,8 @@ pub(crate) struct Demo {
     /// Which of the embedded digits.
     #[arg(long, value_name = "N")]
     index: Option<usize>,
+    #[command(flatten)]
+    rates: RatesPlace,
     /// One JSON object at the end.
     #[arg(long)]
     json: bool,
@@ -126,6 +129,7 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
     let listener = Listener::bind("127.0.0.1:0", &server_identity, allow, net.clone())?;
     let address = listener.local_addr().to_string();
     let backends: Vec<Backend> = args.backend.backends().collect();
+    let rates = args.rates.load_or_say(1).rates;
     let plan = privet_plan::Plan::cheapest(
         &model.graph,
         &PlanOptions {
@@ -134,7 +138,7 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
         },
         &backends,
         &privet_plan::Caps::default(),
-        &Rates::default(),
+        &rates,
         &LinkModel::LOOPBACK,
     )
     .map_err(|e| Failure::check(e.to_string()))?;
@@ -144,8 +148,11 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
             "  told beforehand: {} ANDs, {}, about {} on this machine, {} on a WAN (400 Mbit/s, 40 ms)\n",
             table::count(cost.work()),
             table::bytes(cost.bytes()),
-            table::seconds(Rates::default().seconds(cost, &LinkModel::LOOPBACK)),
-            table::seconds(Rates::default().seconds(cost, &LinkModel::shaped(400.0, 40.0))),
+            table::seconds(plan.seconds(&rates, &LinkModel::LOOPBACK).total()),
+            table::seconds(
+                plan.seconds(&rates, &LinkModel::shaped(400.0, 40.0))
+                    .total()
+            ),
         );
     }
     let (answer, report) = std::thread::scope(|scope| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use privet_net::{Fingerprint, Identity};
-use privet_plan::{Choice, LinkModel, Party, Plan, Rates, Reveal};
+use privet_plan::{Choice, Party, Plan, Reveal};
 use privet_run::store::Store;
 use privet_run::{Answer, Client, ClientOptions, Report};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::identity::Place;
 use crate::models::{prepare, samples};
 use crate::options::{CapArgs, SessionArgs};
 use crate::progress::Bar;
+use crate::rates::RatesPlace;
 use crate::store::{StorePlace, open_or_say};
 use crate::table;
 
@@ -55,6 +56,8 @@ pub(crate) struct Infer {
     garbler: Party,
     #[command(flatten)]
     caps: CapArgs,
+    #[command(flatten)]
+    rates: RatesPlace,
     /// Accept only the plan with this hash (64 hexadecimal digits, as `infer` and `plan` print it).
     #[arg(long, value_name = "HASH", value_parser = plan_hash)]
     plan: Option<[u8; 32]>,
@@ -102,6 +105,7 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
         (false, Some(peer)) => (args.place.load()?, peer),
         (false, None) => return Err(Failure::usage("--peer FINGERPRINT is missing")),
     };
+    args.session.limit_kernels(1);
     let session = privet_net::connect(&args.server, &identity, peer, &options)?;
     let wishes = ClientOptions {
         model: args.model_name.clone(),
@@ -109,14 +113,14 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
         reveal: args.reveal,
         garbler: args.garbler,
         caps: args.caps.caps(),
-        rates: Rates::default(),
+        rates: args.rates.load_or_say(args.session.threads).rates,
         link: args.session.link_model(),
         insecure_verify: args.insecure_verify,
         plan_hash: args.plan,
         store: store(args)?,
     };
     let mut client = Client::start(session, &wishes)?;
-    announce(args, client.plan(), &wishes.link);
+    announce(args, client.plan(), &wishes);
     let prepared = client.prepared()?;
     if prepared > 0 && !args.json {
         eprintln!("{prepared} inferences are prepared");
@@ -181,7 +185,7 @@ fn input_shape(plan: &Plan) -> Vec<usize> {
 }
 
 /// Says what an inference will cost, before the first.
-fn announce(args: &Infer, plan: &Plan, link: &LinkModel) {
+fn announce(args: &Infer, plan: &Plan, wishes: &ClientOptions) {
     if args.json {
         return;
     }
@@ -192,7 +196,7 @@ fn announce(args: &Infer, plan: &Plan, link: &LinkModel) {
         plan.options.backend,
         table::count(total.work()),
         table::bytes(total.bytes()),
-        table::seconds(Rates::default().seconds(&total, link)),
+        table::seconds(plan.seconds(&wishes.rates, &wishes.link).total()),
         plan.options.reveal,
     );
     eprintln!("plan {}", plan.hash_text());

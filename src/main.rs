@@ -17,6 +17,7 @@ mod prepare;
 mod progress;
 mod project;
 mod quantise;
+mod rates;
 mod serve;
 mod shrink;
 mod store;

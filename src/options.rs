@@ -57,6 +57,17 @@ impl SessionArgs {
         }
     }
 
+    /// Gives kernels that compute beside each other as many threads as are asked for, for this many sessions at a time, and no more
+    /// than there are cores. Once a process.
+    pub(crate) fn limit_kernels(&self, sessions: usize) {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let own = usize::from(self.threads);
+        let threads = own.saturating_mul(sessions.max(1)).min(cores.max(own));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        // Only a pool that exists already can refuse, and that one serves too.
+        drop(pool.build_global());
+    }
+
     /// As the cost model takes the link.
     pub(crate) fn link_model(&self) -> LinkModel {
         link_model(self.link)

@@ -1,7 +1,8 @@
 //! `privet plan` and `privet inspect`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use privet_model::graph::Listing;
@@ -10,21 +11,31 @@ use privet_model::preprocess::Projection;
 use privet_model::quant::ir::Graph;
 use privet_net::Link;
 use privet_plan::cost::StepCost;
-use privet_plan::{Backend, Caps, Choice, LinkModel, NormClass, Plan, PlanOptions, Rates, Reveal};
+use privet_plan::{Backend, Caps, Choice, NormClass, Plan, PlanOptions, Reveal};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::models::{Loaded, QuantArgs, load, quantise};
 use crate::options::link_model;
+use crate::rates::{Known, RatesPlace};
 use crate::table::{bytes, columns, count, seconds};
 
 /// Tell what an inference will cost, layer by layer, before anything runs.
 #[derive(Args)]
 pub(crate) struct PlanArgs {
     /// ONNX model, or a quantised one.
-    model: PathBuf,
+    #[arg(required_unless_present = "calibrate")]
+    model: Option<PathBuf>,
     #[command(flatten)]
     quant: QuantArgs,
+    /// Measure first, for some twenty seconds, what this machine does per second with these threads, and keep it for later estimates.
+    #[arg(long)]
+    calibrate: bool,
+    /// Threads a party that estimates are for.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    threads: u8,
+    #[command(flatten)]
+    rates: RatesPlace,
     /// How the network is evaluated: gc, ot, gc+ot, hybrid, or auto for the cheapest of them.
     #[arg(long, value_name = "BACKEND", default_value = "gc")]
     backend: Choice,
@@ -41,7 +52,51 @@ pub(crate) struct PlanArgs {
 
 /// Runs `plan`.
 pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
-    let model = crate::models::quantised(&args.model, &args.quant)?;
+    if args.calibrate {
+        calibrate(args)?;
+    }
+    let known = args.rates.load(args.threads)?;
+    match &args.model {
+        Some(path) => plan(args, path, &known),
+        None => Ok(()),
+    }
+}
+
+/// Measures this machine's rates and keeps them.
+fn calibrate(args: &PlanArgs) -> Result<(), Failure> {
+    let terminal = std::io::stderr().is_terminal();
+    let mut tell = |stage: &str, done: f64| {
+        if terminal {
+            eprint!("\r{:3.0} %  {stage:60}", 100.0 * done);
+        }
+    };
+    let rates = privet_benchmarks::calibrate::run(usize::from(args.threads), &mut tell);
+    if terminal {
+        eprintln!();
+    }
+    let rates = rates.map_err(|e| Failure::check(e.to_string()))?;
+    let path = args.rates.store(args.threads, rates)?;
+    if args.model.is_some() {
+        return Ok(());
+    }
+    if args.json {
+        println!(
+            "{}",
+            json!({ "threads": args.threads, "file": path.display().to_string(), "rates": rates })
+        );
+        return Ok(());
+    }
+    let rows = rates.named().into_iter();
+    let rows: Vec<Vec<String>> = rows
+        .map(|(name, rate)| vec![name.to_owned(), format!("{rate:.3e}")])
+        .collect();
+    print!("{}", columns(&["rate", "per second"], &rows));
+    println!("\n  kept in {}", path.display());
+    Ok(())
+}
+
+fn plan(args: &PlanArgs, path: &Path, known: &Known) -> Result<(), Failure> {
+    let model = crate::models::quantised(path, &args.quant)?;
     let options = PlanOptions {
         reveal: args.reveal,
         norms: NormClass::of_model(&model),
@@ -55,37 +110,38 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
         ..Caps::default()
     };
     let backends: Vec<Backend> = args.backend.backends().collect();
-    let rates = Rates::default();
     let plan = match backends.as_slice() {
         [only] => {
             let backend = *only;
             let options = PlanOptions { backend, ..options };
-            Plan::over(&model.graph, &options, caps.memory, &rates, &link)
+            Plan::over(&model.graph, &options, caps.memory, &known.rates, &link)
         }
-        several => Plan::cheapest(&model.graph, &options, several, &caps, &rates, &link),
+        several => Plan::cheapest(&model.graph, &options, several, &caps, &known.rates, &link),
     };
-    let plan = plan.map_err(|e| Failure::file(args.model.display(), e))?;
+    let plan = plan.map_err(|e| Failure::file(path.display(), e))?;
     if args.json {
-        println!("{}", plan_json(&plan, &link, args.link));
+        println!("{}", plan_json(&plan, known, args.link));
     } else {
-        print_plan(&plan, &link, args.link);
+        print_plan(&plan, known, args.link);
     }
     Ok(())
 }
 
-fn plan_json(plan: &Plan, link: &LinkModel, name: Link) -> Value {
-    let rates = Rates::default();
+fn plan_json(plan: &Plan, known: &Known, name: Link) -> Value {
+    let (rates, link) = (&known.rates, &link_model(name));
+    let seconds = plan.seconds(rates, link);
     let offline = plan.offline_layers();
     let live = live_weights(&plan.graph);
     let layers: Vec<Value> = plan
         .layers()
         .iter()
         .zip(&offline)
-        .map(|((layer, cost), (_, offline))| {
+        .zip(plan.layer_seconds(rates, link))
+        .map(|(((layer, cost), (_, offline)), seconds)| {
             let weights = live.get(layer.as_str());
             json!({
                 "name": layer, "ands": cost.work(), "bytes": cost.bytes(),
-                "seconds": rates.seconds(cost, link),
+                "seconds": seconds,
                 "offline_bytes": offline.bytes(),
                 "ots": offline.client_silent + offline.server_silent,
                 "live_weights": weights.map(|(live, _)| live),
@@ -106,9 +162,10 @@ fn plan_json(plan: &Plan, link: &LinkModel, name: Link) -> Value {
         "server_bytes": total.server_bytes,
         "bytes": total.bytes(),
         "flights": total.flights,
-        "seconds": rates.seconds(&total, link),
-        "online": part(cost, link),
-        "offline": part(offline, link),
+        "seconds": seconds.total(),
+        "rates": known.origin(),
+        "online": part(cost, seconds.online),
+        "offline": part(offline, seconds.offline),
         "encryption": plan.hiding(),
         "memory": plan.cost.memory,
         "material": plan.cost.material,
@@ -144,22 +201,23 @@ fn live_weights(graph: &Graph) -> BTreeMap<&str, (usize, usize)> {
 }
 
 /// One part of a plan's cost: what needs no input, or what waits for it.
-fn part(cost: &StepCost, link: &LinkModel) -> Value {
+fn part(cost: &StepCost, seconds: f64) -> Value {
     json!({
         "client_bytes": cost.client_bytes,
         "server_bytes": cost.server_bytes,
         "bytes": cost.bytes(),
         "ots": cost.cots + cost.client_silent + cost.server_silent,
         "flights": cost.flights,
-        "seconds": Rates::default().seconds(cost, link),
+        "seconds": seconds,
     })
 }
 
-fn print_plan(plan: &Plan, link: &LinkModel, name: Link) {
-    let rates = Rates::default();
+fn print_plan(plan: &Plan, known: &Known, name: Link) {
+    let (rates, link) = (&known.rates, &link_model(name));
+    let estimate = plan.seconds(rates, link);
     let shares = plan.options.backend.shares();
     let live = live_weights(&plan.graph);
-    let row = |name: &str, cost: &StepCost, offline: &StepCost| {
+    let row = |name: &str, cost: &StepCost, offline: &StepCost, online: f64| {
         let mut row = vec![name.to_owned()];
         if !live.is_empty() {
             let terms = live.get(name).map(|(live, all)| format!("{live} of {all}"));
@@ -170,15 +228,16 @@ fn print_plan(plan: &Plan, link: &LinkModel, name: Link) {
             row.push(bytes(offline.bytes()));
         }
         row.push(bytes(cost.bytes()));
-        row.push(seconds(rates.seconds(cost, link)));
+        row.push(seconds(online));
         row
     };
     let offline = plan.offline_layers();
     let mut rows: Vec<Vec<String>> = (plan.layers().iter().zip(&offline))
-        .map(|((layer, cost), (_, offline))| row(layer, cost, offline))
+        .zip(plan.layer_seconds(rates, link))
+        .map(|(((layer, cost), (_, offline)), online)| row(layer, cost, offline, online))
         .collect();
     let cost = &plan.cost.inference;
-    rows.push(row("total", cost, &plan.cost.offline));
+    rows.push(row("total", cost, &plan.cost.offline, estimate.online));
     println!(
         "{} on {}, link {name}\n",
         plan.graph.name, plan.options.backend
@@ -198,9 +257,9 @@ fn print_plan(plan: &Plan, link: &LinkModel, name: Link) {
         println!(
             "\n  before the input is known: {} OTs, about {}; in all {}, about {}",
             count(offline.client_silent + offline.server_silent),
-            seconds(rates.seconds(offline, link)),
+            seconds(estimate.offline),
             bytes(total.bytes()),
-            seconds(rates.seconds(&total, link)),
+            seconds(estimate.total()),
         );
     }
     if plan.options.backend.boolean() {
@@ -223,6 +282,9 @@ fn print_plan(plan: &Plan, link: &LinkModel, name: Link) {
             p.rank()
         );
     }
+    if !known.measured {
+        println!("  seconds are of an assumed machine; privet plan --calibrate measures this one");
+    }
     println!("  opened to the client: {}", plan.options.reveal);
     println!("  plan {}", plan.hash_text());
 }
@@ -234,6 +296,8 @@ pub(crate) struct Inspect {
     model: PathBuf,
     #[command(flatten)]
     quant: QuantArgs,
+    #[command(flatten)]
+    rates: RatesPlace,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -241,6 +305,7 @@ pub(crate) struct Inspect {
 
 /// Runs `inspect`.
 pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
+    let known = args.rates.load_or_say(1);
     let loaded = load(&args.model)?;
     let (listing, model) = match &loaded {
         Loaded::Float(graph) => (
@@ -259,8 +324,8 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
         let (plan, ranges, error) = match &planned {
             Ok((plan, ranges)) => (
                 Some((
-                    plan_json(plan, &LinkModel::LOOPBACK, Link::Loopback),
-                    plan_json(plan, &link_model(wan()), wan()),
+                    plan_json(plan, &known, Link::Loopback),
+                    plan_json(plan, &known, wan()),
                 )),
                 Some(ranges),
                 None,
@@ -324,9 +389,8 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
         )
     );
     println!();
-    print_plan(&plan, &LinkModel::LOOPBACK, Link::Loopback);
-    let cost = &plan.cost.inference;
-    let wan_seconds = Rates::default().seconds(cost, &link_model(wan()));
+    print_plan(&plan, &known, Link::Loopback);
+    let wan_seconds = plan.seconds(&known.rates, &link_model(wan())).online;
     println!(
         "  on a WAN of 400 Mbit/s and 40 ms: about {}",
         seconds(wan_seconds)

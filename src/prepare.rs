@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use privet_net::Fingerprint;
-use privet_plan::{Choice, Party, Plan, Rates, Reveal};
+use privet_plan::{Choice, Party, Plan, Reveal};
 use privet_run::store::Store;
 use privet_run::{Client, ClientOptions, Made};
 use serde_json::json;
@@ -14,6 +14,7 @@ use crate::identity::Place;
 use crate::infer::party;
 use crate::options::{CapArgs, SessionArgs};
 use crate::progress::Steps;
+use crate::rates::RatesPlace;
 use crate::store::StorePlace;
 use crate::table;
 
@@ -50,6 +51,8 @@ pub(crate) struct Prepare {
     #[command(flatten)]
     caps: CapArgs,
     #[command(flatten)]
+    rates: RatesPlace,
+    #[command(flatten)]
     session: SessionArgs,
     /// One JSON object per prepared inference.
     #[arg(long)]
@@ -67,6 +70,7 @@ pub(crate) fn run(args: &Prepare) -> Result<(), Failure> {
     let directory = args.store.directory(&args.place)?;
     let store =
         Arc::new(Store::open(&directory).map_err(|e| Failure::new(Kind::File, e.to_string()))?);
+    args.session.limit_kernels(1);
     let session = privet_net::connect(&args.server, &identity, args.peer, &args.session.net())?;
     let wishes = ClientOptions {
         model: args.model_name.clone(),
@@ -74,7 +78,7 @@ pub(crate) fn run(args: &Prepare) -> Result<(), Failure> {
         reveal: args.reveal,
         garbler: args.garbler,
         caps: args.caps.caps(),
-        rates: Rates::default(),
+        rates: args.rates.load_or_say(args.session.threads).rates,
         link: args.session.link_model(),
         store: Some(Arc::clone(&store)),
         ..ClientOptions::default()

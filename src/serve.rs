@@ -83,6 +83,7 @@ pub(crate) fn run(args: &Serve) -> Result<(), Failure> {
     let store = store(args)?;
     let models = offered(args, store.as_deref())?;
     let options = args.session.net();
+    args.session.limit_kernels(usize::from(args.parallel));
     let identity = if args.session.insecure_plain {
         eprintln!("privet: warning: plain TCP, neither encrypted nor authenticated");
         Identity::generate()?

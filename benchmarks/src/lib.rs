@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod calibrate;
 pub mod circuits;
 pub mod deepsecure;
 pub mod garble;

@@ -14,7 +14,7 @@ mod case;
 mod garbled;
 mod op;
 mod ratio;
-mod shares;
+pub(crate) mod shares;
 mod suite;
 
 use std::str::FromStr;

@@ -87,6 +87,8 @@ impl Pair<'_> {
                     "127.0.0.1:0",
                     "--sessions",
                     "1",
+                    "--parallel",
+                    "1",
                     "--json",
                 ])
                 .arg("--identity")

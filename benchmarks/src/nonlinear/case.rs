@@ -41,6 +41,9 @@ pub(super) fn planned(op: Op, ring: Ring, count: usize, link: Link) -> Result<Sh
     )?)
 }
 
+/// Seconds of computing in a session's set-up.
+const SETUP_SECONDS: f64 = 0.05;
+
 /// Round trips of a session's set-up: base transfers and extensions in both directions.
 const SETUP_ROUND_TRIPS: f64 = 8.0;
 
@@ -77,7 +80,7 @@ impl Case {
     pub(super) fn estimate(&self) -> Result<f64, BenchError> {
         let (rates, link) = (Rates::default(), model(self.link));
         let wire = |bytes: f64| link.bytes_per_second.map_or(0.0, |rate| bytes / rate);
-        let setup = rates.setup + SETUP_ROUND_TRIPS * link.round_trip;
+        let setup = SETUP_SECONDS + SETUP_ROUND_TRIPS * link.round_trip;
         let work = match self.engine {
             Engine::Gmw => self.whole()?.seconds(&link, &rates) + EXPANSION_SECONDS,
             Engine::OtTree => {

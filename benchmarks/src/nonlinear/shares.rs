@@ -182,7 +182,7 @@ fn window() -> Result<Tournament, BenchError> {
 }
 
 /// A party of either machine: how it turns material to the client's share.
-pub(super) trait Machine: Party + Sized {
+pub(crate) trait Machine: Party + Sized {
     /// Does its part.
     fn fix(
         carries: &Carries,

@@ -14,9 +14,11 @@ pub mod gmw;
 pub mod link;
 pub mod ot;
 pub mod product;
+pub mod rates;
 pub mod silent;
 
-pub use link::{LinkModel, Rates};
+pub use link::LinkModel;
+pub use rates::{Rates, RatesError, Seconds};
 
 /// Bytes of one row of a garbled table.
 pub const ROW_BYTES: u64 = 16;
@@ -36,10 +38,18 @@ pub struct StepCost {
     pub client_silent: u64,
     /// Random correlated OTs whose sender is the server.
     pub server_silent: u64,
-    /// Polynomials that are encrypted or decrypted.
-    pub polynomials: u64,
-    /// Products of an encrypted polynomial with one of weights.
+    /// Products of ring elements in the clear, by the server.
+    pub clear: u64,
+    /// Masked products by transfers: one for each product and bit of a chooser.
+    pub fields: u64,
+    /// Polynomials that the client encrypts, in residues: one for each prime and 4096 coefficients.
+    pub encrypted: u64,
+    /// Polynomials of weights that the server evaluates unless it kept them, in residues; constants need it not.
+    pub evaluated: u64,
+    /// Products of an encrypted polynomial with one of weights, in residues.
     pub products: u64,
+    /// Polynomials that the server answers with and the client decrypts, in residues.
+    pub answered: u64,
     /// Application bytes from client to server.
     pub client_bytes: u64,
     /// Application bytes from server to client.
@@ -87,8 +97,12 @@ impl StepCost {
         self.triples += other.triples;
         self.client_silent += other.client_silent;
         self.server_silent += other.server_silent;
-        self.polynomials += other.polynomials;
+        self.clear += other.clear;
+        self.fields += other.fields;
+        self.encrypted += other.encrypted;
+        self.evaluated += other.evaluated;
         self.products += other.products;
+        self.answered += other.answered;
         self.client_bytes += other.client_bytes;
         self.server_bytes += other.server_bytes;
         self.flights += other.flights;

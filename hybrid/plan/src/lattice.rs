@@ -79,6 +79,12 @@ impl LatticeSet {
         }
     }
 
+    /// Residues of a polynomial: one for each prime and 4096 coefficients, what work is counted in.
+    #[must_use]
+    pub const fn residues(self) -> u64 {
+        self.primes() as u64 * (self.degree() / 4096) as u64
+    }
+
     /// Primes of the modulus.
     #[must_use]
     pub const fn primes(self) -> u32 {
@@ -373,11 +379,18 @@ impl Lattice {
             return StepCost::default();
         }
         let batches = packing.tiles() * packing.inputs().div_ceil(BATCH);
+        let residues = self.set.residues();
         StepCost {
             client_bytes: up + batches as u64 * Self::head_bytes(),
             server_bytes: outputs.map(|wanted| self.output_bytes(wanted)).sum(),
-            polynomials: counts.inputs + counts.outputs,
-            products: counts.products,
+            encrypted: residues * counts.inputs,
+            evaluated: if packing.are_constants() {
+                0
+            } else {
+                residues * counts.weights
+            },
+            products: residues * counts.products,
+            answered: residues * counts.outputs,
             ..StepCost::default()
         }
     }

@@ -18,7 +18,7 @@ pub mod share;
 pub mod step;
 pub mod tournament;
 
-pub use cost::{Cost, LinkModel, Rates};
+pub use cost::{Cost, LinkModel, Rates, RatesError, Seconds};
 pub use error::PlanError;
 pub use lattice::{Lattice, LatticeSet, NormClass};
 pub use lower::{LANES, dot_ports, sum_ports};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::cost::gmw::Demand;
-use crate::cost::{Cost, LinkModel, Rates, StepCost, boolean, silent};
+use crate::cost::{Cost, LinkModel, Rates, Seconds, StepCost, boolean, silent};
 use crate::error::PlanError;
 use crate::lattice::{Hiding, Lattice, schedule};
 use crate::lower::{LANES, lower};
@@ -117,9 +117,9 @@ impl Plan {
                 Self::new(graph.clone(), options, caps.memory)
                     .and_then(|plan| plan.check(caps, rates, link).map(|()| plan))
             });
-            least(each, |plan| plan.one_after_the_other(rates, link))
+            least(each, |plan| plan.seconds(rates, link).total())
         });
-        least(plans, |plan| rates.seconds(&plan.cost.total(), link))
+        least(plans, |plan| plan.seconds(rates, link).total())
     }
 
     /// The plan under the backend of the options, whatever it costs, with the comparison that is the cheapest over a link.
@@ -135,7 +135,7 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let all = options.under(options.backend);
         let plans = all.map(|options| Self::new(graph.clone(), options, memory));
-        least(plans, |plan| plan.one_after_the_other(rates, link))
+        least(plans, |plan| plan.seconds(rates, link).total())
     }
 
     /// Refuses a plan that needs more than a party allows.
@@ -167,7 +167,7 @@ impl Plan {
                 "--max-bytes",
             ));
         }
-        let seconds = rates.seconds(&total, link);
+        let seconds = self.seconds(rates, link).total();
         #[expect(clippy::cast_precision_loss, reason = "a cap in seconds is small")]
         if seconds > caps.seconds as f64 {
             return Err(PlanError::AboveCap {
@@ -178,16 +178,6 @@ impl Plan {
             });
         }
         Ok(())
-    }
-
-    /// Estimated seconds where nothing of a step overlaps with another step, nor the material with the inference: what
-    /// comparisons are chosen by, as bytes of one direction do not hide behind those that another layer sends in the other.
-    fn one_after_the_other(&self, rates: &Rates, link: &LinkModel) -> f64 {
-        let steps = self
-            .steps
-            .iter()
-            .map(|step| rates.seconds(&step.cost, link));
-        rates.seconds(&self.cost.offline, link) + steps.sum::<f64>()
     }
 
     /// What products under encryption rest on, and how well they hide; none where there are none.
@@ -227,6 +217,43 @@ impl Plan {
         let (first, second) = silent::bytes_after(&self.cost.offline, 0);
         let (client, server) = silent::bytes_after(&self.cost.offline, before);
         self.cost.offline.bytes() - (first + second) + client + server
+    }
+
+    /// Estimated seconds of an inference that is the first of its session.
+    #[must_use]
+    pub fn seconds(&self, rates: &Rates, link: &LinkModel) -> Seconds {
+        let (mut online, mut layers) = (0.0, StepCost::default());
+        for step in &self.steps {
+            online += rates.online(&step.cost, link);
+            layers.add(&step.offline);
+        }
+        layers.flights = self.cost.offline.flights;
+        // Correlated OTs that products take beside those of material for bits.
+        let client = layers
+            .client_silent
+            .saturating_sub(self.demand.transfers_sent(true));
+        let server = layers
+            .server_silent
+            .saturating_sub(self.demand.transfers_sent(false));
+        let material = rates.material(&self.demand, (client, server), link);
+        Seconds {
+            offline: material + rates.offline(&layers, link),
+            online,
+        }
+    }
+
+    /// Estimated online seconds by layer, in order of first appearance.
+    #[must_use]
+    pub fn layer_seconds(&self, rates: &Rates, link: &LinkModel) -> Vec<f64> {
+        let mut layers: Vec<(&str, f64)> = Vec::new();
+        for step in &self.steps {
+            let seconds = rates.online(&step.cost, link);
+            match layers.last_mut() {
+                Some((name, sum)) if *name == step.layer => *sum += seconds,
+                _ => layers.push((&step.layer, seconds)),
+            }
+        }
+        layers.into_iter().map(|(_, seconds)| seconds).collect()
     }
 
     fn by_layer(&self, cost: impl Fn(&Step) -> StepCost) -> Vec<(String, StepCost)> {

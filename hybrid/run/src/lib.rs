@@ -30,6 +30,7 @@ pub mod weights;
 
 pub use client::{Answer, Client, ClientOptions};
 pub use error::RunError;
+pub use exec::shares::correlated::PARAMETERS as SILENT;
 pub use exec::shares::material::Material;
 pub use prepared::Made;
 pub use report::{LayerReport, Phase, Progress, Report, Silent};

@@ -8,9 +8,6 @@ use super::{LinkModel, Rates, StepCost};
 /// Transfers of one batch.
 const BATCH: u64 = 1 << 18;
 
-/// Seconds of making, sending and reading one masked product of one bit, for both parties together.
-const FIELD_SECONDS: f64 = 8e-9;
-
 /// Whose numbers choose, bit by bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Choosing {
@@ -93,6 +90,7 @@ impl Product<'_> {
         };
         StepCost {
             cots: choosers as u64 * u64::from(bits),
+            fields: self.fields(choosing),
             client_bytes,
             server_bytes,
             flights: if wishes { batches.saturating_mul(2) } else { 1 },
@@ -104,8 +102,8 @@ impl Product<'_> {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn seconds(&self, choosing: Choosing, rates: &Rates, link: &LinkModel) -> f64 {
-        let work = self.fields(choosing) as f64 * FIELD_SECONDS;
-        work + rates.seconds(&self.cost(choosing), link)
+        let cost = self.cost(choosing);
+        cost.cots as f64 / rates.silent + rates.offline(&cost, link)
     }
 
     /// The quicker way on that link.

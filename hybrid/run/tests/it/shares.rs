@@ -161,7 +161,7 @@ fn the_cheapest_allowed_backend_is_taken() {
     assert_eq!(own.hash, all.hash);
     let only = cheapest(&[Backend::Gc], &caps, LinkModel::LOOPBACK).unwrap();
     assert_eq!(only.options.backend, Backend::Gc);
-    let seconds = |p: &Plan| rates.seconds(&p.cost.total(), &LinkModel::LOOPBACK);
+    let seconds = |p: &Plan| p.seconds(&rates, &LinkModel::LOOPBACK).total();
     assert!(seconds(&all) <= seconds(&only));
     assert!(cheapest(&[], &caps, LinkModel::LOOPBACK).is_err());
     let thin = Caps {

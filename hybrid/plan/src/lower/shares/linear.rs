@@ -63,7 +63,10 @@ impl Lowering<'_> {
             weight_bits,
             products,
         });
-        let online = StepCost::default();
+        let online = StepCost {
+            clear: geometry.products(),
+            ..StepCost::default()
+        };
         let kind = StepKind::Share(step);
         self.push_prepared(&node.name, kind, online, offline, Demand::default())?;
         // Its share is the one that the products gave it.

@@ -11,7 +11,7 @@ use super::bits::Bits;
 use crate::error::RunError;
 
 /// The parameter set that the planner counts with.
-pub(crate) const PARAMETERS: Parameters = Parameters::Secret17;
+pub const PARAMETERS: Parameters = Parameters::Secret17;
 
 /// Silent OT in both directions on one lane, each instance with its own Δ.
 pub(crate) enum Correlated {
