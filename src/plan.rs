@@ -11,7 +11,7 @@ use privet_model::preprocess::Projection;
 use privet_model::quant::ir::Graph;
 use privet_net::Link;
 use privet_plan::cost::StepCost;
-use privet_plan::{Backend, Caps, Choice, NormClass, Plan, PlanOptions, Reveal};
+use privet_plan::{Backend, Caps, Choice, NormClass, Plan, PlanOptions, Rates, Reveal};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -110,13 +110,15 @@ fn plan(args: &PlanArgs, path: &Path, known: &Known) -> Result<(), Failure> {
         ..Caps::default()
     };
     let backends: Vec<Backend> = args.backend.backends().collect();
+    // As `serve` decides, by what is assumed of any machine: what was measured on this one moves estimates, not the plan and its hash.
+    let assumed = Rates::default();
     let plan = match backends.as_slice() {
         [only] => {
             let backend = *only;
             let options = PlanOptions { backend, ..options };
-            Plan::over(&model.graph, &options, caps.memory, &known.rates, &link)
+            Plan::over(&model.graph, &options, caps.memory, &assumed, &link)
         }
-        several => Plan::cheapest(&model.graph, &options, several, &caps, &known.rates, &link),
+        several => Plan::cheapest(&model.graph, &options, several, &caps, &assumed, &link),
     };
     let plan = plan.map_err(|e| Failure::file(path.display(), e))?;
     if args.json {
