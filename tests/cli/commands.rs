@@ -347,7 +347,7 @@ fn nonlinear_work_is_measured_with_its_bytes() {
     let late = suite.iter().filter(left_out).count();
     assert!(late > 0 && late < suite.len(), "{late} left out");
     for row in suite.iter().filter(|row| !left_out(row)) {
-        assert_eq!((&row["mismatches"], &row["bits"]), (&0.into(), &37.into()));
+        assert_eq!(row["mismatches"], 0);
     }
     let table = privet(&[
         "bench",
