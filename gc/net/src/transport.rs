@@ -189,9 +189,11 @@ impl Sink {
             locked(tls).close(&mut self.out)?;
             self.write_out()?;
         }
-        self.socket
-            .shutdown(std::net::Shutdown::Write)
-            .map_err(|e| Error::from_io(&e))
+        match self.socket.shutdown(std::net::Shutdown::Write) {
+            // The peer has torn down the connection behind its own farewell: nothing is left to close.
+            Err(e) if e.kind() == std::io::ErrorKind::NotConnected => Ok(()),
+            closed => closed.map_err(|e| Error::from_io(&e)),
+        }
     }
 
     /// Sends what TLS itself has to say.
