@@ -2,7 +2,7 @@
 //!
 //! Each kind of work is done by the code that an inference does it with, in a share that takes a fraction of a second: layers under
 //! encryption, by transfers and under garbled circuits as networks of one layer, material and work on shares by their own protocols.
-//! Kinds that come together only are told apart by probes of different proportions ([`fit`]). The quickest of some repetitions counts:
+//! Kinds that come together only are told apart by probes of different proportions (module `fit`). The quickest of some repetitions counts:
 //! what else the machine does only ever makes it slower.
 
 mod bits;
