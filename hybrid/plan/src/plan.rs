@@ -1,5 +1,7 @@
 //! The plan: what both parties follow.
 
+mod choice;
+
 use std::collections::BTreeMap;
 
 use privet_model::quant::ir::Graph;
@@ -8,13 +10,14 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::cost::gmw::Demand;
-use crate::cost::{Cost, LinkModel, Rates, Seconds, StepCost, boolean, silent};
+use crate::cost::{Cost, StepCost, boolean, silent};
 use crate::error::PlanError;
 use crate::lattice::{Hiding, Lattice, schedule};
 use crate::lower::{LANES, lower};
-use crate::options::{Backend, Caps, Comparison, Party, PlanOptions};
+use crate::options::{Backend, Comparison, Party, PlanOptions};
 use crate::share::{Products, ShareStep};
 use crate::step::{Buffer, BufferId, LinearStep, Step, StepKind, Sums};
+pub(crate) use choice::mebibytes;
 
 /// Memory of a party beside labels and steps: frames, threads, kernels' scratch.
 const FIXED_MEMORY: u64 = 48 << 20;
@@ -99,87 +102,6 @@ impl Plan {
         })
     }
 
-    /// The plan of the cheapest backend and comparison among `backends` that can run the graph within `caps`; on a
-    /// tie the first. Few bits win on slow links, few transfers where both parties share a machine.
-    ///
-    /// # Errors
-    /// Why the first backend cannot, if none can; no backend at all.
-    pub fn cheapest(
-        graph: &Graph,
-        options: &PlanOptions,
-        backends: &[Backend],
-        caps: &Caps,
-        rates: &Rates,
-        link: &LinkModel,
-    ) -> Result<Self, PlanError> {
-        let plans = backends.iter().map(|backend| {
-            let each = options.under(*backend).map(|options| {
-                Self::new(graph.clone(), options, caps.memory)
-                    .and_then(|plan| plan.check(caps, rates, link).map(|()| plan))
-            });
-            least(each, |plan| plan.seconds(rates, link).total())
-        });
-        least(plans, |plan| plan.seconds(rates, link).total())
-    }
-
-    /// The plan under the backend of the options, whatever it costs, with the comparison that is the cheapest over a link.
-    ///
-    /// # Errors
-    /// As [`Plan::new`].
-    pub fn over(
-        graph: &Graph,
-        options: &PlanOptions,
-        memory: u64,
-        rates: &Rates,
-        link: &LinkModel,
-    ) -> Result<Self, PlanError> {
-        let all = options.under(options.backend);
-        let plans = all.map(|options| Self::new(graph.clone(), options, memory));
-        least(plans, |plan| plan.seconds(rates, link).total())
-    }
-
-    /// Refuses a plan that needs more than a party allows.
-    ///
-    /// # Errors
-    /// The first cap that is exceeded.
-    pub fn check(&self, caps: &Caps, rates: &Rates, link: &LinkModel) -> Result<(), PlanError> {
-        let above = |what, needs: u64, cap: u64, flag| PlanError::AboveCap {
-            what,
-            needs: mebibytes(needs),
-            cap: mebibytes(cap),
-            flag,
-        };
-        if self.cost.memory > caps.memory {
-            return Err(above(
-                "of memory",
-                self.cost.memory,
-                caps.memory,
-                "--max-memory",
-            ));
-        }
-        let total = self.cost.total();
-        let bytes = total.bytes();
-        if bytes > caps.bytes {
-            return Err(above(
-                "of traffic per input",
-                bytes,
-                caps.bytes,
-                "--max-bytes",
-            ));
-        }
-        let seconds = self.seconds(rates, link).total();
-        #[expect(clippy::cast_precision_loss, reason = "a cap in seconds is small")]
-        if seconds > caps.seconds as f64 {
-            return Err(PlanError::AboveCap {
-                what: "per input (estimated)",
-                needs: format!("{seconds:.0} s"),
-                cap: format!("{} s", caps.seconds),
-                flag: "--max-seconds",
-            });
-        }
-        Ok(())
-    }
-
     /// What products under encryption rest on, and how well they hide; none where there are none.
     #[must_use]
     pub fn hiding(&self) -> Option<Hiding> {
@@ -219,43 +141,6 @@ impl Plan {
         self.cost.offline.bytes() - (first + second) + client + server
     }
 
-    /// Estimated seconds of an inference that is the first of its session.
-    #[must_use]
-    pub fn seconds(&self, rates: &Rates, link: &LinkModel) -> Seconds {
-        let (mut online, mut layers) = (0.0, StepCost::default());
-        for step in &self.steps {
-            online += rates.online(&step.cost, link);
-            layers.add(&step.offline);
-        }
-        layers.flights = self.cost.offline.flights;
-        // Correlated OTs that products take beside those of material for bits.
-        let client = layers
-            .client_silent
-            .saturating_sub(self.demand.transfers_sent(true));
-        let server = layers
-            .server_silent
-            .saturating_sub(self.demand.transfers_sent(false));
-        let material = rates.material(&self.demand, (client, server), link);
-        Seconds {
-            offline: material + rates.offline(&layers, link),
-            online,
-        }
-    }
-
-    /// Estimated online seconds by layer, in order of first appearance.
-    #[must_use]
-    pub fn layer_seconds(&self, rates: &Rates, link: &LinkModel) -> Vec<f64> {
-        let mut layers: Vec<(&str, f64)> = Vec::new();
-        for step in &self.steps {
-            let seconds = rates.online(&step.cost, link);
-            match layers.last_mut() {
-                Some((name, sum)) if *name == step.layer => *sum += seconds,
-                _ => layers.push((&step.layer, seconds)),
-            }
-        }
-        layers.into_iter().map(|(_, seconds)| seconds).collect()
-    }
-
     fn by_layer(&self, cost: impl Fn(&Step) -> StepCost) -> Vec<(String, StepCost)> {
         let mut layers: Vec<(String, StepCost)> = Vec::new();
         for step in &self.steps {
@@ -267,34 +152,6 @@ impl Plan {
         }
         layers
     }
-}
-
-/// The plan of least estimated time, the first on a tie; the first reason where there is none.
-fn least(
-    plans: impl Iterator<Item = Result<Plan, PlanError>>,
-    seconds: impl Fn(&Plan) -> f64,
-) -> Result<Plan, PlanError> {
-    let mut best: Option<(f64, Plan)> = None;
-    let mut reason = None;
-    for made in plans {
-        match made {
-            Err(error) => reason = reason.or(Some(error)),
-            Ok(plan) => {
-                let seconds = seconds(&plan);
-                if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
-                    best = Some((seconds, plan));
-                }
-            }
-        }
-    }
-    best.map(|(_, plan)| plan).ok_or_else(|| {
-        reason.unwrap_or_else(|| PlanError::Options("no backend is allowed".to_owned()))
-    })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "for people")]
-pub(crate) fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 fn hash(
@@ -373,7 +230,9 @@ fn offline(steps: &[Step], bits: &Demand) -> (StepCost, u64) {
 
 /// Bytes of each layer under encryption, both directions together, as [`schedule::moves`] wants them.
 fn layers_under_encryption(steps: &[Step]) -> Vec<u64> {
-    let layers = steps.iter().filter(|step| under_encryption(step).is_some());
+    let layers = steps
+        .iter()
+        .filter(|step| step.under_encryption().is_some());
     layers.map(|step| step.offline.bytes()).collect()
 }
 
@@ -414,23 +273,10 @@ fn material(buffers: &[Buffer], steps: &[Step]) -> u64 {
 
 /// Layers whose products are made under encryption.
 fn encrypted(steps: &[Step]) -> impl Iterator<Item = &Lattice> {
-    steps.iter().filter_map(under_encryption)
-}
-
-/// How a step's products are made under encryption, if they are.
-const fn under_encryption(step: &Step) -> Option<&Lattice> {
-    match &step.kind {
-        StepKind::Share(ShareStep::Linear(linear)) => match &linear.products {
-            Products::Encrypted(lattice) => Some(lattice),
-            Products::Transfers { .. } => None,
-        },
-        StepKind::Share(_)
-        | StepKind::Input { .. }
-        | StepKind::Linear(_)
-        | StepKind::Cells(_)
-        | StepKind::Wire(_)
-        | StepKind::Output { .. } => None,
-    }
+    steps
+        .iter()
+        .filter_map(Step::under_encryption)
+        .map(|(_, lattice)| lattice)
 }
 
 /// Material for bits of all steps.

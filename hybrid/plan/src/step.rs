@@ -8,8 +8,9 @@ use privet_netlists::catalogue::BlockSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::gmw::Demand;
+use crate::lattice::Lattice;
 use crate::options::Reveal;
-use crate::share::ShareStep;
+use crate::share::{Products, ShareLinear, ShareStep};
 
 /// Index of a buffer in [`crate::Plan::buffers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,6 +84,25 @@ pub struct Step {
     pub demand: Demand,
     /// Buffers that no later step reads.
     pub frees: Vec<BufferId>,
+}
+
+impl Step {
+    /// The layer whose products the step takes under encryption, and how they are packed; none of other steps.
+    #[must_use]
+    pub const fn under_encryption(&self) -> Option<(&ShareLinear, &Lattice)> {
+        match &self.kind {
+            StepKind::Share(ShareStep::Linear(linear)) => match &linear.products {
+                Products::Encrypted(lattice) => Some((linear, lattice)),
+                Products::Transfers { .. } => None,
+            },
+            StepKind::Share(_)
+            | StepKind::Input { .. }
+            | StepKind::Linear(_)
+            | StepKind::Cells(_)
+            | StepKind::Wire(_)
+            | StepKind::Output { .. } => None,
+        }
+    }
 }
 
 /// What a step does.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use privet_model::quant::ir::{Conv, Linear, Model, Op, TensorId};
 use privet_net::{Allow, Identity, Listener, Options};
-use privet_plan::{Backend, Choice, LatticeSet, Plan, Products, Reveal, ShareStep, Step, StepKind};
+use privet_plan::{Backend, Choice, Plan, Reveal};
 use privet_run::server::Offered;
 use privet_run::{Answer, Client, ClientOptions, RunError, ServerOptions, Silent};
 
@@ -217,26 +217,16 @@ fn network() -> Model {
     b.finish()
 }
 
-/// The set of a step under encryption, if it is one.
-const fn under_encryption(step: &Step) -> Option<LatticeSet> {
-    if let StepKind::Share(ShareStep::Linear(linear)) = &step.kind
-        && let Products::Encrypted(lattice) = &linear.products
-    {
-        return Some(lattice.set);
-    }
-    None
-}
-
 /// Where the messages under encryption lie: the key, each layer's inputs; each layer's replies.
 fn messages(plan: &Plan, bytes: [usize; 2]) -> (Vec<[usize; 2]>, Vec<[usize; 2]>) {
     let (mut ups, mut downs, mut turned) = (Vec::new(), Vec::new(), 0);
     for step in &plan.steps {
-        let Some(set) = under_encryption(step) else {
+        let Some((_, lattice)) = step.under_encryption() else {
             turned += step.offline.client_bytes;
             continue;
         };
         if ups.is_empty() {
-            ups.push(set.key_bytes());
+            ups.push(lattice.set.key_bytes());
         }
         ups.push(step.offline.client_bytes);
         downs.push(step.offline.server_bytes);

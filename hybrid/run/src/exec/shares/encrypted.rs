@@ -22,9 +22,7 @@ use privet_he::{Parameters, Positions};
 use privet_net::Channel;
 use privet_plan::lattice::{BATCH, Upload};
 use privet_plan::share;
-use privet_plan::{
-    BufferId, Lattice, LatticeSet, Plan, Products, ShareLinear, ShareStep, StepKind,
-};
+use privet_plan::{BufferId, Lattice, LatticeSet, Plan, ShareLinear, Step};
 use privet_ring::Ring;
 use privet_ring::linear::{Conv, Geometry, Packing};
 use zeroize::Zeroizing;
@@ -70,18 +68,7 @@ pub(super) fn prepare(
 
 /// The layers under encryption, in the plan's order.
 fn layers(plan: &Plan) -> Result<Vec<Planned>, RunError> {
-    let steps = plan.steps.iter().filter_map(|step| match &step.kind {
-        StepKind::Share(ShareStep::Linear(linear)) => match &linear.products {
-            Products::Encrypted(lattice) => Some((linear, lattice)),
-            Products::Transfers { .. } => None,
-        },
-        StepKind::Share(_)
-        | StepKind::Input { .. }
-        | StepKind::Linear(_)
-        | StepKind::Cells(_)
-        | StepKind::Wire(_)
-        | StepKind::Output { .. } => None,
-    });
+    let steps = plan.steps.iter().filter_map(Step::under_encryption);
     steps
         .map(|(linear, lattice)| planned(plan, linear, lattice))
         .collect()
