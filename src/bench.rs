@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::failure::{Failure, Kind};
 use crate::models::QuantArgs;
+use crate::options::StrictArgs;
 use crate::table::columns;
 
 /// Measure; the rows are for machines with --json.
@@ -147,6 +148,8 @@ pub(crate) struct ImagenetArgs {
     /// Memory of the server for an inference and for weights that it keeps evaluated [default: as serve].
     #[arg(long, value_name = "SIZE", value_parser = crate::options::size)]
     memory_budget: Option<u64>,
+    #[command(flatten)]
+    strict: StrictArgs,
     /// Sessions of each combination.
     #[arg(long, value_name = "N", default_value_t = 1)]
     runs: usize,
@@ -314,6 +317,7 @@ fn imagenet_run(args: &ImagenetArgs) -> Result<(), Failure> {
         threads: args.threads.clone(),
         links: args.link.clone(),
         memory_budget: args.memory_budget,
+        strict: args.strict.strict,
         runs: args.runs.max(1),
     };
     let table = imagenet::run(&options, &mut follow);

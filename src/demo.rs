@@ -11,6 +11,7 @@ use privet_run::{Answer, Client, ClientOptions, Report, ServerOptions, Silent};
 use serde_json::json;
 
 use crate::failure::{Failure, Kind};
+use crate::options::StrictArgs;
 use crate::progress::Bar;
 use crate::rates::RatesPlace;
 use crate::table;
@@ -29,6 +30,8 @@ pub(crate) struct Demo {
     /// Which of the embedded digits.
     #[arg(long, value_name = "N")]
     index: Option<usize>,
+    #[command(flatten)]
+    strict: StrictArgs,
     #[command(flatten)]
     rates: RatesPlace,
     /// One JSON object at the end.
@@ -91,6 +94,7 @@ pub(crate) fn run(args: &Demo) -> Result<(), Failure> {
                 "bytes": outcome.report.bytes,
                 "offline": outcome.report.offline,
                 "online": outcome.report.online,
+                "encryption": outcome.report.hiding,
                 "seconds": outcome.report.seconds,
             })
         );
@@ -134,6 +138,7 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
         &model.graph,
         &PlanOptions {
             norms: NormClass::of_model(&model),
+            strict: args.strict.strict,
             ..PlanOptions::default()
         },
         &backends,
@@ -178,6 +183,7 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
             )?;
             let wishes = ClientOptions {
                 backend: args.backend,
+                strict: args.strict.strict,
                 insecure_verify: true,
                 ..ClientOptions::default()
             };

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::failure::{Failure, Kind};
 use crate::identity::Place;
 use crate::models::{prepare, samples};
-use crate::options::{CapArgs, SessionArgs};
+use crate::options::{CapArgs, SessionArgs, StrictArgs};
 use crate::progress::Bar;
 use crate::rates::RatesPlace;
 use crate::store::{StorePlace, open_or_say};
@@ -54,6 +54,8 @@ pub(crate) struct Infer {
     /// Who garbles: server, or client as in DeepSecure (then the weights enter by oblivious transfer).
     #[arg(long, value_name = "PARTY", default_value = "server", value_parser = party)]
     garbler: Party,
+    #[command(flatten)]
+    strict: StrictArgs,
     #[command(flatten)]
     caps: CapArgs,
     #[command(flatten)]
@@ -112,6 +114,7 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
         backend: args.backend,
         reveal: args.reveal,
         garbler: args.garbler,
+        strict: args.strict.strict,
         caps: args.caps.caps(),
         rates: args.rates.load_or_say(args.session.threads).rates,
         link: args.session.link_model(),

@@ -85,6 +85,15 @@ pub(crate) fn link_model(link: Link) -> LinkModel {
     }
 }
 
+/// How well products under encryption hide the weights.
+#[derive(Args, Clone)]
+pub(crate) struct StrictArgs {
+    /// Under hybrid take the largest parameters for encryption (degree 8192, three primes of 50 bits) for all layers: replies hide
+    /// the weights better, for more bytes and work. In force when either party asks.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
 /// What a party accepts of a plan.
 #[derive(Args, Clone)]
 pub(crate) struct CapArgs {

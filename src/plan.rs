@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::models::{Loaded, QuantArgs, load, quantise};
-use crate::options::link_model;
+use crate::options::{StrictArgs, link_model};
 use crate::rates::{Known, RatesPlace};
 use crate::table::{bytes, columns, count, seconds};
 
@@ -45,6 +45,8 @@ pub(crate) struct PlanArgs {
     /// What the client learns: label, top:K or logits.
     #[arg(long, value_name = "WHAT", default_value = "label")]
     reveal: Reveal,
+    #[command(flatten)]
+    strict: StrictArgs,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -100,6 +102,7 @@ fn plan(args: &PlanArgs, path: &Path, known: &Known) -> Result<(), Failure> {
     let options = PlanOptions {
         reveal: args.reveal,
         norms: NormClass::of_model(&model),
+        strict: args.strict.strict,
         ..PlanOptions::default()
     };
     let link = link_model(args.link);

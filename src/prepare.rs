@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::failure::{Failure, Kind};
 use crate::identity::Place;
 use crate::infer::party;
-use crate::options::{CapArgs, SessionArgs};
+use crate::options::{CapArgs, SessionArgs, StrictArgs};
 use crate::progress::Steps;
 use crate::rates::RatesPlace;
 use crate::store::StorePlace;
@@ -49,6 +49,8 @@ pub(crate) struct Prepare {
     #[arg(long, value_name = "PARTY", default_value = "server", value_parser = party)]
     garbler: Party,
     #[command(flatten)]
+    strict: StrictArgs,
+    #[command(flatten)]
     caps: CapArgs,
     #[command(flatten)]
     rates: RatesPlace,
@@ -77,6 +79,7 @@ pub(crate) fn run(args: &Prepare) -> Result<(), Failure> {
         backend: args.backend,
         reveal: args.reveal,
         garbler: args.garbler,
+        strict: args.strict.strict,
         caps: args.caps.caps(),
         rates: args.rates.load_or_say(args.session.threads).rates,
         link: args.session.link_model(),

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::failure::{Failure, Kind};
 use crate::identity::Place;
 use crate::models::{QuantArgs, quantised};
-use crate::options::{CapArgs, SessionArgs, size};
+use crate::options::{CapArgs, SessionArgs, StrictArgs, size};
 use crate::store::{StorePlace, open_or_say};
 use crate::table;
 
@@ -63,6 +63,8 @@ pub(crate) struct Serve {
     /// says can learn bits of weights from what it opens.
     #[arg(long)]
     client_may_garble: bool,
+    #[command(flatten)]
+    strict: StrictArgs,
     #[command(flatten)]
     session: SessionArgs,
     #[command(flatten)]
@@ -132,6 +134,7 @@ fn offered(args: &Serve, store: Option<&Store>) -> Result<Vec<Offered>, Failure>
             garbler: Party::Server,
             reveal: args.reveal,
             norms: NormClass::of_model(&model),
+            strict: args.strict.strict,
             ..PlanOptions::default()
         };
         let (rates, link) = (Rates::default(), args.session.link_model());
@@ -278,6 +281,7 @@ fn serve_one(
         reveal: args.reveal,
         insecure_verify: args.insecure_verify,
         client_may_garble: args.client_may_garble,
+        strict: args.strict.strict,
         caps: args.caps.caps(),
         store: store.cloned(),
         weights: Arc::clone(weights),

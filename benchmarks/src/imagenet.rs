@@ -31,6 +31,8 @@ pub struct Options {
     pub links: Vec<Link>,
     /// Memory of the server for an inference and for weights that it keeps evaluated; none: its default.
     pub memory_budget: Option<u64>,
+    /// The largest parameters for encryption.
+    pub strict: bool,
     /// Sessions of each combination.
     pub runs: usize,
 }
@@ -91,6 +93,9 @@ fn pair(options: &Options, backend: Backend, threads: usize, link: Link) -> Pair
     let both = || both.iter().map(|word| (*word).to_owned());
     let mut serve: Vec<String> = both().collect();
     serve.extend(["--model".to_owned(), options.model.display().to_string()]);
+    if options.strict {
+        serve.push("--strict".to_owned());
+    }
     if let Some(budget) = options.memory_budget {
         serve.extend(["--memory-budget".to_owned(), budget.to_string()]);
     }

@@ -5,6 +5,8 @@
 //! [`hiding`] bits, decides how many filters may share a polynomial.
 
 pub mod schedule;
+#[cfg(test)]
+mod tests;
 
 use privet_model::quant::ir::{Model, Params};
 use privet_ring::linear::packing::{Counts, Limits};
@@ -20,13 +22,19 @@ pub enum LatticeSet {
     Pair50,
     /// N = 4096, three primes of 35 bits.
     Triple35,
-    /// N = 8192, three primes of 50 bits.
+    /// N = 8192, three primes of 50 bits: for wide rings, and for all layers of a strict plan.
     Strict,
 }
 
 impl LatticeSet {
     /// Every set, the cheapest first.
     pub const ALL: [Self; 3] = [Self::Pair50, Self::Triple35, Self::Strict];
+
+    /// What a plan may take, the cheapest first: every set, or only the one that hides best.
+    pub fn allowed(strict: bool) -> impl Iterator<Item = Self> {
+        let only = move |set: &Self| !strict || *set == Self::Strict;
+        Self::ALL.into_iter().filter(only)
+    }
 
     /// N: coefficients of a polynomial.
     #[must_use]
@@ -455,74 +463,5 @@ impl Hiding {
             });
         }
         all
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn squeeze(channels: [usize; 2], extent: usize) -> Conv {
-        Conv {
-            in_channels: channels[0],
-            out_channels: channels[1],
-            groups: 1,
-            image: [extent; 2],
-            kernel: [3; 2],
-            strides: [1; 2],
-            dilations: [1; 2],
-            pads_before: [1; 2],
-            pads_after: [1; 2],
-        }
-    }
-
-    #[test]
-    fn classes_are_few_and_cover() {
-        let class = |log2| NormClass::of_log2(log2).unwrap();
-        assert!(
-            (class(13.3).log2() - 13.5).abs() < 1e-9 && (class(14.8).log2() - 15.0).abs() < 1e-9
-        );
-        assert!(NormClass::of_log2(99.0).is_none() && !NormClass(28).exists());
-        let params = Params {
-            weights: vec![3, 4, 0, 300],
-            bias: vec![0, 0],
-        };
-        assert!(NormClass::of_params(&params).covers(&params));
-        let short = NormClass::widest(2, 2);
-        let long = Params {
-            weights: vec![1 << 14; 4],
-            bias: vec![0],
-        };
-        assert!(!short.covers(&long));
-        assert_eq!(Some(NormClass::widest(15, 4608)), NormClass::of_log2(20.1));
-    }
-
-    #[test]
-    fn packs_hide_forty_bits() {
-        let norm = NormClass::of_log2(15.0).unwrap();
-        // 100 - 37 - 6 - 15 = 42: two bits are left for 2^4 filters.
-        assert_eq!(most_filters(LatticeSet::Pair50, 37, norm), 16);
-        assert_eq!(most_filters(LatticeSet::Pair50, 39, norm), 1);
-        assert_eq!(most_filters(LatticeSet::Pair50, 40, norm), 0);
-        let norm = NormClass::of_log2(13.5).unwrap();
-        for set in LatticeSet::ALL {
-            for bits in MIN_RING..=set.max_ring() {
-                let layer = Lattice::choose(&squeeze([64, 64], 28), set, bits, norm).unwrap();
-                assert!(layer.hiding() >= HIDING_BITS, "{set:?} {bits}");
-                assert!(layer.packing(&squeeze([64, 64], 28)).is_ok());
-            }
-        }
-    }
-
-    #[test]
-    fn distances_add_up_as_roots() {
-        let norm = NormClass::of_log2(15.0).unwrap();
-        let layer = Lattice::choose(&squeeze([64, 64], 32), LatticeSet::Pair50, 37, norm).unwrap();
-        let one = Hiding::of(std::iter::once(&layer)).unwrap();
-        assert_eq!(one.coefficients, 1 << 16);
-        assert!((one.bits_per_coefficient - one.bits_per_inference - 8.0).abs() < 1e-9);
-        let four = Hiding::of([&layer; 4].into_iter()).unwrap();
-        assert!((one.bits_per_inference - four.bits_per_inference - 1.0).abs() < 1e-9);
-        assert!(Hiding::of(std::iter::empty()).is_none() && four.log2_error < -130.0);
     }
 }

@@ -224,6 +224,9 @@ pub struct PlanOptions {
     pub norms: Vec<NormClass>,
     /// How comparisons on shares are made; where nothing is compared on shares, the default.
     pub comparison: Comparison,
+    /// Products under encryption take the largest parameters whatever smaller ones would do: replies hide the weights better.
+    /// Where nothing is encrypted, false.
+    pub strict: bool,
 }
 
 impl Default for PlanOptions {
@@ -234,6 +237,7 @@ impl Default for PlanOptions {
             reveal: Reveal::Label,
             norms: Vec::new(),
             comparison: Comparison::default(),
+            strict: false,
         }
     }
 }

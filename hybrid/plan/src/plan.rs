@@ -60,8 +60,9 @@ impl Plan {
     /// An operation that the backend cannot run, or an inconsistent graph.
     pub fn new(graph: Graph, mut options: PlanOptions, memory: u64) -> Result<Self, PlanError> {
         if options.backend != Backend::Hybrid {
-            // Only products under encryption need to know of norms; nothing is told for nothing.
+            // Only products under encryption need to know of norms and parameters; nothing is told for nothing.
             options.norms.clear();
+            options.strict = false;
         }
         if !options.backend.boolean() {
             options.comparison = Comparison::default();

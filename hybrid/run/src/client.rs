@@ -27,6 +27,8 @@ pub struct ClientOptions {
     pub reveal: Reveal,
     /// Who garbles.
     pub garbler: Party,
+    /// Products under encryption take the largest parameters; they do as well where the server asks for it.
+    pub strict: bool,
     /// What the plan may cost.
     pub caps: Caps,
     /// For the estimate of seconds that the cap is compared with.
@@ -48,6 +50,7 @@ impl Default for ClientOptions {
             backend: Choice::Only(Backend::Gc),
             reveal: Reveal::Label,
             garbler: Party::Server,
+            strict: false,
             caps: Caps::default(),
             rates: Rates::default(),
             link: LinkModel::LOOPBACK,
@@ -342,6 +345,7 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<(Plan, [u8; 1
         backend: options.backend,
         reveal: options.reveal,
         garbler: options.garbler,
+        strict: options.strict,
         insecure_verify: options.insecure_verify,
     })?;
     let (model, graph, granted, hash) = match control.recv_msg(MAX_OFFER)? {
@@ -360,6 +364,7 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<(Plan, [u8; 1
     };
     let as_wished = granted.reveal == options.reveal
         && granted.garbler == options.garbler
+        && (granted.strict || !options.strict || granted.backend != Backend::Hybrid)
         && options.backend.backends().any(|b| b == granted.backend);
     if !as_wished {
         return Err(RunError::PeerMisbehaved(

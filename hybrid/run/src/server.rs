@@ -35,6 +35,8 @@ pub struct ServerOptions {
     /// Let a client garble. A client that garbles something else than the plan says can learn bits
     /// of weights from what it opens; one that evaluates cannot.
     pub client_may_garble: bool,
+    /// Products under encryption take the largest parameters, whether a client asks for them or not.
+    pub strict: bool,
     /// What a plan may cost; seconds are not looked at.
     pub caps: Caps,
     /// Where prepared material is kept for clients that ask for it.
@@ -51,6 +53,7 @@ impl Default for ServerOptions {
             reveal: Reveal::Label,
             insecure_verify: false,
             client_may_garble: false,
+            strict: false,
             caps: Caps::default(),
             store: None,
             weights: Arc::default(),
@@ -350,6 +353,7 @@ fn choose<'m>(
         reveal: hello.reveal,
         garbler: hello.garbler,
         norms: NormClass::of_model(&offered.model),
+        strict: hello.strict || options.strict,
         ..PlanOptions::default()
     };
     Ok((offered, granted))

@@ -14,6 +14,7 @@ mod it {
     mod dropped;
     mod hostile;
     mod models;
+    mod modes;
     mod ops;
     mod random;
     mod real;

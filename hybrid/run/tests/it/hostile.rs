@@ -32,6 +32,7 @@ pub(crate) fn hello() -> Hello {
         backend: Choice::Only(Backend::Gc),
         reveal: Reveal::Label,
         garbler: Party::Server,
+        strict: false,
         insecure_verify: false,
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Setting {
     pub(crate) lanes: usize,
     /// The link that the server plans for.
     pub(crate) link: LinkModel,
+    /// Who asks for the largest parameters under encryption.
+    pub(crate) strict: &'static [Party],
 }
 
 impl Default for Setting {
@@ -25,6 +27,7 @@ impl Default for Setting {
             garbler: Party::Server,
             lanes: 1,
             link: LinkModel::LOOPBACK,
+            strict: &[],
         }
     }
 }
@@ -54,6 +57,7 @@ pub(crate) fn run(
                 reveal: Reveal::Logits,
                 client_may_garble: true,
                 link: setting.link,
+                strict: setting.strict.contains(&Party::Server),
                 ..ServerOptions::default()
             };
             privet_run::serve(theirs, &offered, &grants, &mut Silent)
@@ -62,6 +66,7 @@ pub(crate) fn run(
             backend: Choice::Only(setting.backend),
             reveal: setting.reveal,
             garbler: setting.garbler,
+            strict: setting.strict.contains(&Party::Client),
             ..ClientOptions::default()
         };
         let client = || {

@@ -17,11 +17,11 @@ struct Layer<'g> {
 }
 
 impl<'g> Lowering<'g> {
-    /// How the products of each layer are made, by node: the cheapest parameters that suit all layers.
+    /// How the products of each layer are made, by node: the cheapest parameters that suit all layers and are allowed.
     pub(super) fn lattices(&self) -> Result<HashMap<usize, Lattice>, PlanError> {
         let layers = self.layers()?;
         let mut refused = None;
-        for set in LatticeSet::ALL {
+        for set in LatticeSet::allowed(self.options.strict) {
             match self.under(set, &layers)? {
                 Ok(lattices) => return Ok(lattices),
                 Err(node) => refused = Some(node),
