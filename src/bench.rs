@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use privet_benchmarks::deepsecure::BenchError;
+use privet_benchmarks::imagenet::Ablation;
 use privet_benchmarks::{Table, deepsecure, garble, he, imagenet, nonlinear, ot};
 use privet_net::Link;
 use privet_plan::Backend;
@@ -145,11 +146,17 @@ pub(crate) struct ImagenetArgs {
     /// loopback, lan, wan or MBIT,MS (repeat for more).
     #[arg(long, value_name = "LINK", default_value = "loopback")]
     link: Vec<Link>,
-    /// Memory of the server for an inference and for weights that it keeps evaluated [default: as serve].
+    /// Memory of the server for an inference and for weights that it keeps evaluated [default: as serve; for weights kept under ntt-cache, as
+    /// much as they take].
     #[arg(long, value_name = "SIZE", value_parser = crate::options::size)]
     memory_budget: Option<u64>,
     #[command(flatten)]
     strict: StrictArgs,
+    /// Rows for each way of a part of the design, all exact. ntt-cache (hybrid): weights are kept evaluated from a first inference on, or
+    /// evaluated again for each; the first file is gone through twice, the very first inference not measured. comparison (hybrid, ot): shares
+    /// compared by 1-of-16 transfers (few-transfers), or by private products of bits (few-bits).
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    ablation: Vec<Ablation>,
     /// Sessions of each combination.
     #[arg(long, value_name = "N", default_value_t = 1)]
     runs: usize,
@@ -301,6 +308,12 @@ fn imagenet_run(args: &ImagenetArgs) -> Result<(), Failure> {
     if args.threads.iter().any(|t| !(1..=16).contains(t)) {
         return Err(Failure::usage("--threads takes 1 to 16"));
     }
+    let concerned = |ablation: &&Ablation| args.backend.iter().any(|b| ablation.concerns(*b));
+    if let Some(ablation) = args.ablation.iter().find(|a| !concerned(a)) {
+        return Err(Failure::usage(format!(
+            "--ablation {ablation} concerns none of these backends"
+        )));
+    }
     let scratch = std::env::temp_dir().join(format!("privet-bench-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).map_err(|e| Failure::file(scratch.display(), e))?;
     let model = crate::models::quantised(&args.model, &args.quant)?;
@@ -318,6 +331,7 @@ fn imagenet_run(args: &ImagenetArgs) -> Result<(), Failure> {
         links: args.link.clone(),
         memory_budget: args.memory_budget,
         strict: args.strict.strict,
+        ablations: args.ablation.clone(),
         runs: args.runs.max(1),
     };
     let table = imagenet::run(&options, &mut follow);

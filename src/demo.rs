@@ -141,7 +141,7 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
             strict: args.strict.strict,
             ..PlanOptions::default()
         },
-        &backends,
+        (&backends, Choice::Auto),
         &privet_plan::Caps::default(),
         &rates,
         &LinkModel::LOOPBACK,

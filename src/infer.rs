@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use privet_net::{Fingerprint, Identity};
-use privet_plan::{Choice, Party, Plan, Reveal};
+use privet_plan::{Choice, Comparison, Party, Plan, Reveal};
 use privet_run::store::Store;
 use privet_run::{Answer, Client, ClientOptions, Report};
 use serde_json::{Value, json};
@@ -51,6 +51,9 @@ pub(crate) struct Infer {
     /// How the network is evaluated: gc, ot, gc+ot, hybrid, or auto for what the server finds cheapest.
     #[arg(long, value_name = "BACKEND", default_value = "gc")]
     backend: Choice,
+    /// How shares are compared under ot and hybrid: few-transfers, few-bits, or auto for what the server finds cheaper over its link.
+    #[arg(long, value_name = "COMPARISON", default_value = "auto")]
+    comparison: Choice<Comparison>,
     /// Who garbles: server, or client as in DeepSecure (then the weights enter by oblivious transfer).
     #[arg(long, value_name = "PARTY", default_value = "server", value_parser = party)]
     garbler: Party,
@@ -112,6 +115,7 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
     let wishes = ClientOptions {
         model: args.model_name.clone(),
         backend: args.backend,
+        comparison: args.comparison,
         reveal: args.reveal,
         garbler: args.garbler,
         strict: args.strict.strict,
@@ -275,6 +279,13 @@ fn json_line(
         fields.insert("online".to_owned(), json!(report.online));
         fields.insert("setup_bytes".to_owned(), json!(report.setup_bytes));
         fields.insert("setup_seconds".to_owned(), json!(report.setup_seconds));
+        fields.insert("cpu_seconds".to_owned(), json!(report.cpu_seconds));
+        let comparison = plan.options.comparison.to_string();
+        let compared = plan.options.backend.boolean().then_some(comparison);
+        fields.insert("comparison".to_owned(), json!(compared));
+        let total = plan.cost.total();
+        let ots = total.cots + total.client_silent + total.server_silent;
+        fields.insert("ots".to_owned(), json!(ots));
         fields.insert("claimed_bits".to_owned(), json!(report.claimed_bits()));
         fields.insert("encryption".to_owned(), json!(report.hiding));
         fields.insert("layers".to_owned(), json!(report.layers));

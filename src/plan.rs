@@ -11,7 +11,7 @@ use privet_model::preprocess::Projection;
 use privet_model::quant::ir::Graph;
 use privet_net::Link;
 use privet_plan::cost::StepCost;
-use privet_plan::{Backend, Caps, Choice, NormClass, Plan, PlanOptions, Rates, Reveal};
+use privet_plan::{Backend, Caps, Choice, Comparison, NormClass, Plan, PlanOptions, Rates, Reveal};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -39,6 +39,9 @@ pub(crate) struct PlanArgs {
     /// How the network is evaluated: gc, ot, gc+ot, hybrid, or auto for the cheapest of them.
     #[arg(long, value_name = "BACKEND", default_value = "gc")]
     backend: Choice,
+    /// How shares are compared under ot and hybrid: few-transfers, few-bits, or auto for what is cheaper over the link.
+    #[arg(long, value_name = "COMPARISON", default_value = "auto")]
+    comparison: Choice<Comparison>,
     /// The link: loopback, lan, wan, cryptflow2-lan, cryptflow2-wan or MBIT,MS.
     #[arg(long, value_name = "LINK", default_value = "loopback")]
     link: Link,
@@ -119,15 +122,28 @@ fn plan(args: &PlanArgs, path: &Path, known: &Known) -> Result<(), Failure> {
         [only] => {
             let backend = *only;
             let options = PlanOptions { backend, ..options };
-            Plan::over(&model.graph, &options, caps.memory, &assumed, &link)
+            Plan::over(
+                &model.graph,
+                (&options, args.comparison),
+                caps.memory,
+                &assumed,
+                &link,
+            )
         }
-        several => Plan::cheapest(&model.graph, &options, several, &caps, &assumed, &link),
+        several => Plan::cheapest(
+            &model.graph,
+            &options,
+            (several, args.comparison),
+            &caps,
+            &assumed,
+            &link,
+        ),
     };
     let plan = plan.map_err(|e| Failure::file(path.display(), e))?;
     if args.json {
         println!("{}", plan_json(&plan, known, args.link));
     } else {
-        print_plan(&plan, known, args.link);
+        print_plan(&plan, known, args.link, args.comparison);
     }
     Ok(())
 }
@@ -217,7 +233,7 @@ fn part(cost: &StepCost, seconds: f64) -> Value {
     })
 }
 
-fn print_plan(plan: &Plan, known: &Known, name: Link) {
+fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Comparison>) {
     let (rates, link) = (&known.rates, &link_model(name));
     let estimate = plan.seconds(rates, link);
     let shares = plan.options.backend.shares();
@@ -269,8 +285,12 @@ fn print_plan(plan: &Plan, known: &Known, name: Link) {
     }
     if plan.options.backend.boolean() {
         println!(
-            "  comparisons: {}, the faster ones here",
-            plan.options.comparison
+            "  comparisons: {}{}",
+            plan.options.comparison,
+            match comparison {
+                Choice::Auto => ", the faster ones here",
+                Choice::Only(_) => "",
+            }
         );
     }
     if let Some(hiding) = plan.hiding() {
@@ -394,7 +414,7 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
         )
     );
     println!();
-    print_plan(&plan, &known, Link::Loopback);
+    print_plan(&plan, &known, Link::Loopback, Choice::Auto);
     let wan_seconds = plan.seconds(&known.rates, &link_model(wan())).online;
     println!(
         "  on a WAN of 400 Mbit/s and 40 ms: about {}",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use privet_net::Fingerprint;
-use privet_plan::{Choice, Party, Plan, Reveal};
+use privet_plan::{Choice, Comparison, Party, Plan, Reveal};
 use privet_run::store::Store;
 use privet_run::{Client, ClientOptions, Made};
 use serde_json::json;
@@ -45,6 +45,9 @@ pub(crate) struct Prepare {
     /// How the network will be evaluated: ot, gc+ot, hybrid, or auto for what the server finds cheapest.
     #[arg(long, value_name = "BACKEND", default_value = "ot")]
     backend: Choice,
+    /// How shares are compared under ot and hybrid: few-transfers, few-bits, or auto for what the server finds cheaper over its link.
+    #[arg(long, value_name = "COMPARISON", default_value = "auto")]
+    comparison: Choice<Comparison>,
     /// Who will garble under gc+ot.
     #[arg(long, value_name = "PARTY", default_value = "server", value_parser = party)]
     garbler: Party,
@@ -77,6 +80,7 @@ pub(crate) fn run(args: &Prepare) -> Result<(), Failure> {
     let wishes = ClientOptions {
         model: args.model_name.clone(),
         backend: args.backend,
+        comparison: args.comparison,
         reveal: args.reveal,
         garbler: args.garbler,
         strict: args.strict.strict,

@@ -142,7 +142,14 @@ fn offered(args: &Serve, store: Option<&Store>) -> Result<Vec<Offered>, Failure>
         // A backend that was named must serve every model; of all of them one must.
         for choice in &args.backend {
             let backends: Vec<Backend> = choice.backends().collect();
-            let plan = Plan::cheapest(&model.graph, &options, &backends, &caps, &rates, &link);
+            let plan = Plan::cheapest(
+                &model.graph,
+                &options,
+                (&backends, Choice::Auto),
+                &caps,
+                &rates,
+                &link,
+            );
             if let Err(error) = plan {
                 let above = matches!(error, PlanError::AboveCap { .. });
                 let kind = if above { Kind::Check } else { Kind::File };
@@ -300,6 +307,12 @@ fn tell(args: &Serve, peer: &str, outcome: &Result<Served, RunError>) {
         Ok(served) if args.json => {
             let bytes: u64 = served.reports.iter().map(|r| r.bytes).sum();
             let seconds: f64 = served.reports.iter().map(|r| r.seconds).sum();
+            let inferences = served.reports.iter().map(|report| {
+                json!({
+                    "cpu_seconds": report.cpu_seconds,
+                    "evaluated_weights": report.evaluated_weights,
+                })
+            });
             println!(
                 "{}",
                 json!({
@@ -309,6 +322,7 @@ fn tell(args: &Serve, peer: &str, outcome: &Result<Served, RunError>) {
                     "prepared": served.prepared,
                     "bytes": bytes,
                     "seconds": seconds,
+                    "inferences": inferences.collect::<Vec<_>>(),
                     "peak_rss": privet_benchmarks::machine::peak_rss(),
                 })
             );

@@ -12,6 +12,7 @@ mod cli {
     mod commands;
     mod death;
     mod deepsecure;
+    mod imagenet;
     mod modes;
     mod networks;
     mod prepared;

@@ -1,5 +1,8 @@
 //! A whole network on real inputs: two processes over TLS, offline and online parts apart, equal to the oracle.
 
+mod ablation;
+mod row;
+
 use std::path::PathBuf;
 
 use privet_net::Link;
@@ -7,8 +10,10 @@ use privet_plan::Backend;
 use serde_json::{Value, json};
 
 use crate::Table;
-use crate::pair::{Pair, PairError, Printed};
-use crate::table::median;
+use crate::pair::{Pair, PairError};
+use ablation::Variant;
+
+pub use ablation::Ablation;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -33,39 +38,79 @@ pub struct Options {
     pub memory_budget: Option<u64>,
     /// The largest parameters for encryption.
     pub strict: bool,
+    /// What is taken away or replaced, a row for each way of it; none: a row for the program as it is.
+    pub ablations: Vec<Ablation>,
     /// Sessions of each combination.
     pub runs: usize,
 }
 
-/// One row for each backend, number of threads, link and run; `tell` hears of what is being done and which share of it is.
+/// A combination.
+struct Case {
+    backend: Backend,
+    threads: usize,
+    link: Link,
+    variant: Option<Variant>,
+}
+
+impl Options {
+    /// Every combination; of the ablations those that concern its backend.
+    fn cases(&self) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for backend in self.backends.iter().copied() {
+            let ablations = self.ablations.iter().filter(|a| a.concerns(backend));
+            let mut variants: Vec<Option<Variant>> =
+                ablations.flat_map(|a| a.variants()).map(Some).collect();
+            if self.ablations.is_empty() {
+                variants.push(None);
+            }
+            for threads in self.threads.iter().copied() {
+                for link in self.links.iter().copied() {
+                    cases.extend(variants.iter().map(|variant| Case {
+                        backend,
+                        threads,
+                        link,
+                        variant: *variant,
+                    }));
+                }
+            }
+        }
+        cases
+    }
+}
+
+/// One row for each backend, number of threads, link, way of an ablation and run; `tell` hears of what is being done and which share of
+/// it is.
 ///
 /// # Errors
 /// A process that fails.
 pub fn run(options: &Options, tell: &mut dyn FnMut(&str, f64)) -> Result<Table, PairError> {
     let mut table = Table::new("imagenet");
-    let (links, threads) = (&options.links, &options.threads);
-    let cases = options.backends.iter().flat_map(|backend| {
-        let threads = threads.iter();
-        threads.flat_map(move |threads| links.iter().map(move |link| (*backend, *threads, *link)))
-    });
-    let cases: Vec<_> = cases.collect();
+    let cases = options.cases();
     let all = cases.len() * options.runs;
-    for (index, (backend, threads, link)) in cases.into_iter().enumerate() {
+    for (index, case) in cases.iter().enumerate() {
         for run in 0..options.runs {
-            let stage = format!("{backend}, {threads} threads, link {link}");
             #[expect(clippy::cast_precision_loss, reason = "for people")]
-            tell(&stage, (index * options.runs + run) as f64 / all as f64);
-            let printed = pair(options, backend, threads, link).run()?;
+            tell(
+                &case.stage(),
+                (index * options.runs + run) as f64 / all as f64,
+            );
+            let printed = pair(options, case).run()?;
             let mut row = json!({
                 "model": options.model.file_stem().map(|name| name.to_string_lossy()),
-                "backend": backend.to_string(),
-                "threads": threads,
-                "link": link.to_string(),
+                "backend": case.backend.to_string(),
+                "threads": case.threads,
+                "link": case.link.to_string(),
                 "run": run,
-                "memory_budget": options.memory_budget,
+                "memory_budget": case.budget(options),
             });
-            if let (Value::Object(row), Value::Object(figures)) = (&mut row, figures(&printed)) {
-                row.extend(figures);
+            if let Value::Object(row) = &mut row {
+                if let Some(variant) = case.variant {
+                    row.insert("ablation".to_owned(), json!(variant.ablation().to_string()));
+                    row.insert("variant".to_owned(), json!(variant.to_string()));
+                }
+                if let Value::Object(figures) = row::figures(&printed, case.warming()) {
+                    row.extend(figures);
+                }
             }
             table.rows.push(row);
         }
@@ -73,8 +118,36 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(&str, f64)) -> Result<Table, 
     Ok(table)
 }
 
-fn pair(options: &Options, backend: Backend, threads: usize, link: Link) -> Pair<'_> {
-    let (backend, threads, link) = (backend.to_string(), threads.to_string(), link.to_string());
+impl Case {
+    /// What is being done, for people.
+    fn stage(&self) -> String {
+        let variant = self.variant.map_or_else(String::new, |v| format!(", {v}"));
+        let Self {
+            backend,
+            threads,
+            link,
+            ..
+        } = self;
+        format!("{backend}, {threads} threads, link {link}{variant}")
+    }
+
+    /// The server's budget of memory, if not its default.
+    fn budget(&self, options: &Options) -> Option<u64> {
+        match self.variant {
+            Some(variant) => variant.budget(options.memory_budget),
+            None => options.memory_budget,
+        }
+    }
+
+    /// Inferences before those that are measured.
+    fn warming(&self) -> usize {
+        self.variant.map_or(0, Variant::warming)
+    }
+}
+
+fn pair<'a>(options: &'a Options, case: &Case) -> Pair<'a> {
+    let (backend, threads) = (case.backend.to_string(), case.threads.to_string());
+    let link = case.link.to_string();
     let both = [
         "--backend",
         &backend,
@@ -96,10 +169,11 @@ fn pair(options: &Options, backend: Backend, threads: usize, link: Link) -> Pair
     if options.strict {
         serve.push("--strict".to_owned());
     }
-    if let Some(budget) = options.memory_budget {
+    if let Some(budget) = case.budget(options) {
         serve.extend(["--memory-budget".to_owned(), budget.to_string()]);
     }
     let mut infer: Vec<String> = both().collect();
+    infer.extend(case.variant.iter().flat_map(|v| v.wishes()));
     if !options.samples.is_empty() {
         let samples: Vec<String> = options.samples.iter().map(usize::to_string).collect();
         infer.extend(["--index".to_owned(), samples.join(",")]);
@@ -109,80 +183,14 @@ fn pair(options: &Options, backend: Backend, threads: usize, link: Link) -> Pair
         "1000000".to_owned(),
         "--input".to_owned(),
     ]);
-    infer.extend(options.inputs.iter().map(|path| path.display().to_string()));
+    // A single input, too, has one before it.
+    let inputs = options.inputs.iter().take(case.warming());
+    let inputs = inputs.chain(&options.inputs);
+    infer.extend(inputs.map(|path| path.display().to_string()));
     Pair {
         program: &options.program,
         scratch: &options.scratch,
         serve,
         infer,
-    }
-}
-
-/// Medians over the inputs of a session, and what all of them share.
-fn figures(printed: &Printed) -> Value {
-    let (client, server) = (&printed.client, &printed.server);
-    let of = |rows: &[Value], pointer: &str| -> Vec<f64> {
-        let numbers = rows.iter().filter_map(|row| row.pointer(pointer));
-        numbers.filter_map(Value::as_f64).collect()
-    };
-    let middle = |pointer: &str| median(&of(client, pointer));
-    let peak = |rows: &[Value]| of(rows, "/peak_rss").into_iter().fold(0.0, f64::max);
-    let first = |pointer: &str| client.first().and_then(|row| row.pointer(pointer)).cloned();
-    let exact = |row: &Value| row.get("exact") == Some(&Value::Bool(true));
-    json!({
-        "inputs": client.len(),
-        "exact": !client.is_empty() && client.iter().all(exact),
-        "offline_seconds": middle("/offline/seconds"),
-        "online_seconds": middle("/online/seconds"),
-        "total_seconds": middle("/seconds"),
-        "offline_bytes": middle("/offline/bytes"),
-        "online_bytes": middle("/online/bytes"),
-        "total_bytes": middle("/bytes"),
-        "offline_flights": middle("/offline/flights"),
-        "flights": middle("/online/flights"),
-        "client_peak_rss": peak(client),
-        "server_peak_rss": peak(server),
-        "parameters": first("/encryption/set"),
-        "log2_error": first("/encryption/log2_error"),
-        "hiding_bits_per_coefficient": first("/encryption/bits_per_coefficient"),
-        "hiding_bits_per_inference": first("/encryption/bits_per_inference"),
-        "labels": client.iter().map(|row| row.get("label").cloned()).collect::<Vec<_>>(),
-        "layers": first("/layers"),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_tell_offline_from_online() {
-        let answer = |exact: bool, online: f64| {
-            json!({
-                "label": 7, "exact": exact, "seconds": 3.0, "bytes": 100, "peak_rss": 5,
-                "offline": { "seconds": 2.0, "bytes": 60, "flights": 4 },
-                "online": { "seconds": online, "bytes": 40, "flights": 6 },
-                "encryption": { "set": "Pair50", "log2_error": -120.0 },
-            })
-        };
-        let mut printed = Printed {
-            client: vec![answer(true, 1.0), answer(true, 2.0), answer(true, 9.0)],
-            server: vec![json!({ "peak_rss": 8 })],
-        };
-        let row = figures(&printed);
-        assert_eq!(row["exact"], true);
-        assert_eq!(row["online_seconds"], 2.0);
-        assert_eq!(
-            (&row["offline_bytes"], &row["flights"]),
-            (&json!(60.0), &json!(6.0))
-        );
-        assert_eq!(
-            (&row["server_peak_rss"], &row["parameters"]),
-            (&json!(8.0), &json!("Pair50"))
-        );
-        printed.client.push(answer(false, 1.0));
-        assert_eq!(figures(&printed)["exact"], false);
-        printed.client.clear();
-        assert_eq!(figures(&printed)["exact"], false);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+pub use privet_run::process::cpu_seconds;
+
 /// Processor, cores and operating system.
 #[must_use]
 pub fn description() -> String {
@@ -46,17 +48,6 @@ pub fn peak_rss() -> Option<u64> {
         .parse()
         .ok()?;
     Some(kilobytes * 1024)
-}
-
-/// User and system seconds of this process so far (Linux; clock ticks of 1/100 s).
-#[must_use]
-pub fn cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // Fields 14 and 15, counted behind the process's name in parentheses.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let user: f64 = fields.next()?.parse().ok()?;
-    let system: f64 = fields.next()?.parse().ok()?;
-    Some((user + system) / 100.0)
 }
 
 fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {

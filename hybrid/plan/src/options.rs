@@ -1,12 +1,14 @@
 //! What the parties agree on besides the graph, and what one of them refuses.
 
+mod choice;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::Shape;
 use crate::lattice::NormClass;
+pub use choice::{Choice, Comparison};
 
 /// One of the two machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -88,45 +90,6 @@ impl FromStr for Backend {
     }
 }
 
-/// A backend by name, or the one that the cost model finds cheapest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Choice {
-    /// The cheapest of those that are allowed.
-    Auto,
-    /// This one.
-    Only(Backend),
-}
-
-impl Choice {
-    /// The backends that it stands for.
-    pub fn backends(self) -> impl Iterator<Item = Backend> {
-        Backend::ALL.into_iter().filter(move |backend| match self {
-            Self::Auto => true,
-            Self::Only(only) => only == *backend,
-        })
-    }
-}
-
-impl fmt::Display for Choice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Only(backend) => backend.fmt(f),
-        }
-    }
-}
-
-impl FromStr for Choice {
-    type Err = String;
-
-    fn from_str(s: &str) -> Result<Self, String> {
-        if s == "auto" {
-            return Ok(Self::Auto);
-        }
-        s.parse().map(Self::Only)
-    }
-}
-
 /// What the client learns of the logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reveal {
@@ -177,39 +140,6 @@ impl FromStr for Reveal {
     }
 }
 
-/// How signs and carries are compared on shares: which shape the layers' comparisons take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum Comparison {
-    /// [`Shape::FEW_TRANSFERS`]: half as many silent transfers.
-    #[default]
-    FewTransfers,
-    /// [`Shape::FEW_BITS`]: a quarter fewer bits online.
-    FewBits,
-}
-
-impl Comparison {
-    /// Both; on a tie the first is taken.
-    pub const ALL: [Self; 2] = [Self::FewTransfers, Self::FewBits];
-
-    /// Leaves, tree and triples, the client's number known online.
-    #[must_use]
-    pub const fn shape(self) -> Shape {
-        match self {
-            Self::FewTransfers => Shape::FEW_TRANSFERS,
-            Self::FewBits => Shape::FEW_BITS,
-        }
-    }
-}
-
-impl fmt::Display for Comparison {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::FewTransfers => "few transfers",
-            Self::FewBits => "few bits",
-        })
-    }
-}
-
 /// What both parties agree on besides the graph. Part of the plan's hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanOptions {
@@ -243,21 +173,19 @@ impl Default for PlanOptions {
 }
 
 impl PlanOptions {
-    /// The same under a backend, with each comparison that it may use.
-    pub(crate) fn under(&self, backend: Backend) -> impl Iterator<Item = Self> {
-        let count = if backend.boolean() {
-            Comparison::ALL.len()
-        } else {
-            1
-        };
-        Comparison::ALL
-            .into_iter()
-            .take(count)
-            .map(move |comparison| Self {
-                backend,
-                comparison,
-                ..self.clone()
-            })
+    /// The same under a backend, with each comparison that it may use and that is wished for.
+    pub(crate) fn under(
+        &self,
+        backend: Backend,
+        comparison: Choice<Comparison>,
+    ) -> impl Iterator<Item = Self> {
+        let only = (!backend.boolean()).then(Comparison::default);
+        let of = only.map_or(comparison, Choice::Only);
+        of.comparisons().map(move |comparison| Self {
+            backend,
+            comparison,
+            ..self.clone()
+        })
     }
 }
 
@@ -286,17 +214,6 @@ impl Default for Caps {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn backends_have_names() {
-        for text in ["gc", "ot", "gc+ot", "hybrid", "auto"] {
-            assert_eq!(text.parse::<Choice>().unwrap().to_string(), text);
-        }
-        assert!("auto".parse::<Backend>().is_err() && "GC".parse::<Choice>().is_err());
-        assert_eq!(Choice::Auto.backends().count(), Backend::ALL.len());
-        let only: Vec<Backend> = Choice::Only(Backend::Ot).backends().collect();
-        assert_eq!(only, [Backend::Ot]);
-    }
 
     #[test]
     fn reveal_round_trips_and_is_ordered() {

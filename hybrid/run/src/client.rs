@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use privet_net::Session;
-use privet_plan::{Backend, Caps, Choice, LinkModel, Party, Plan, Rates, Reveal};
+use privet_plan::{Backend, Caps, Choice, Comparison, LinkModel, Party, Plan, Rates, Reveal};
 use serde::Serialize;
 
 use crate::engine::{Engine, Mark};
@@ -23,6 +23,8 @@ pub struct ClientOptions {
     pub model: Option<String>,
     /// How the network is to be evaluated.
     pub backend: Choice,
+    /// How shares are to be compared.
+    pub comparison: Choice<Comparison>,
     /// What to learn.
     pub reveal: Reveal,
     /// Who garbles.
@@ -48,6 +50,7 @@ impl Default for ClientOptions {
         Self {
             model: None,
             backend: Choice::Only(Backend::Gc),
+            comparison: Choice::Auto,
             reveal: Reveal::Label,
             garbler: Party::Server,
             strict: false,
@@ -343,6 +346,7 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<(Plan, [u8; 1
         protocol: PROTOCOL,
         model: options.model.clone(),
         backend: options.backend,
+        comparison: options.comparison,
         reveal: options.reveal,
         garbler: options.garbler,
         strict: options.strict,
@@ -365,7 +369,8 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<(Plan, [u8; 1
     let as_wished = granted.reveal == options.reveal
         && granted.garbler == options.garbler
         && (granted.strict || !options.strict || granted.backend != Backend::Hybrid)
-        && options.backend.backends().any(|b| b == granted.backend);
+        && options.backend.allows(granted.backend)
+        && (!granted.backend.boolean() || options.comparison.allows(granted.comparison));
     if !as_wished {
         return Err(RunError::PeerMisbehaved(
             "it granted other options than were asked for".to_owned(),

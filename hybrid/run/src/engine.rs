@@ -12,6 +12,7 @@ use crate::exec::shares::correlated::Correlated;
 use crate::exec::shares::material::{Material, Owner};
 use crate::exec::shares::{ShareExecutor, Side};
 use crate::exec::{Executor, Outcome, Programs, Worker};
+use crate::process::Stopwatch;
 use crate::report::{Phase, Progress, Report};
 use crate::seat::{self, AnySeat};
 use crate::weights::ModelWeights;
@@ -98,6 +99,7 @@ impl Engine {
         material: Option<Material>,
         progress: &mut dyn Progress,
     ) -> Result<(Report, Option<Vec<bool>>), RunError> {
+        let (watch, evaluated) = (Stopwatch::start(), self.evaluated());
         let mut offline = Phase::default();
         let material = match material {
             None if plan.options.backend.shares() => {
@@ -124,7 +126,13 @@ impl Engine {
         let Outcome { layers, opened } = outcome;
         let online = mark.until(session, began);
         let report = Report::new(layers, plan, self.setup, offline, online);
+        let report = report.with_work(watch.seconds(), self.evaluated() - evaluated);
         Ok((report, opened))
+    }
+
+    /// Polynomials of weights that this session has evaluated.
+    fn evaluated(&self) -> u64 {
+        self.weights.as_ref().map_or(0, ModelWeights::evaluated)
     }
 
     fn garbled(

@@ -6,11 +6,11 @@
 //! never sent: the model's identity on the wire is a random number of the server's.
 
 use privet_model::quant::ir::Graph;
-use privet_plan::{Choice, PlanOptions, Reveal};
+use privet_plan::{Choice, Comparison, PlanOptions, Reveal};
 use serde::{Deserialize, Serialize};
 
 /// Version of everything that two parties must share beyond the channel.
-pub const PROTOCOL: u32 = 6;
+pub const PROTOCOL: u32 = 7;
 
 /// Largest offer, bytes. A graph of a thousand layers with class names takes some 100 kB, the largest
 /// projection 8 MiB.
@@ -33,6 +33,8 @@ pub struct Hello {
     pub model: Option<String>,
     /// How the client wants the network evaluated.
     pub backend: Choice,
+    /// How the client wants shares compared.
+    pub comparison: Choice<Comparison>,
     /// What the client wants to learn.
     pub reveal: Reveal,
     /// Who should garble.

@@ -22,6 +22,7 @@ pub mod error;
 mod exec;
 pub mod handshake;
 mod prepared;
+pub mod process;
 pub mod report;
 mod seat;
 pub mod server;

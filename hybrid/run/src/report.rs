@@ -88,6 +88,11 @@ pub struct Report {
     pub prepared: bool,
     /// The part that waits for the input.
     pub online: Phase,
+    /// User and system seconds of this whole process during the inference, its material included unless that was prepared earlier;
+    /// in hundredths, `None` where the system does not tell.
+    pub cpu_seconds: Option<f64>,
+    /// Polynomials of weights that this party evaluated for it: those that it had not kept.
+    pub evaluated_weights: u64,
     /// Bytes of the session's set-up (handshake, base OT), shared by all its inputs.
     pub setup_bytes: u64,
     /// Seconds of the session's set-up.
@@ -116,11 +121,20 @@ impl Report {
             offline,
             prepared: false,
             online,
+            cpu_seconds: None,
+            evaluated_weights: 0,
             setup_bytes: setup.bytes,
             setup_seconds: setup.seconds,
             hiding: plan.hiding(),
             assumptions: assumptions(plan.options.backend),
         }
+    }
+
+    /// The same with what this process did for it.
+    pub(crate) fn with_work(mut self, cpu_seconds: Option<f64>, evaluated_weights: u64) -> Self {
+        self.cpu_seconds = cpu_seconds;
+        self.evaluated_weights = evaluated_weights;
+        self
     }
 
     /// The report of an inference whose material was prepared earlier and taken out of the store

@@ -5,9 +5,7 @@ use std::time::Instant;
 
 use privet_model::quant::ir::Model;
 use privet_net::Session;
-use privet_plan::{
-    Backend, Caps, Choice, LinkModel, NormClass, Party, Plan, PlanOptions, Rates, Reveal,
-};
+use privet_plan::{Backend, Caps, LinkModel, NormClass, Party, Plan, PlanOptions, Rates, Reveal};
 
 use crate::engine::{Engine, Mark};
 use crate::error::RunError;
@@ -239,7 +237,7 @@ fn agree<'m>(
     control.set_phase("handshake");
     let hello: Hello = control.recv_msg(MAX_CONTROL)?;
     let chosen = choose(&hello, models, options).and_then(|(offered, wish)| {
-        let plan = plan_for(offered, hello.backend, &wish, options)?;
+        let plan = plan_for(offered, &hello, &wish, options)?;
         Ok((offered, plan.options.clone(), plan))
     });
     let (offered, granted, plan) = match chosen {
@@ -270,10 +268,11 @@ fn agree<'m>(
 /// The plan of a client's wishes, within the server's own caps: the cheapest where several backends do.
 fn plan_for(
     offered: &Offered,
-    backend: Choice,
+    hello: &Hello,
     wish: &PlanOptions,
     options: &ServerOptions,
 ) -> Result<Plan, String> {
+    let backend = hello.backend;
     let granted: Vec<Backend> = backend
         .backends()
         .filter(|backend| options.backends.contains(backend))
@@ -292,7 +291,7 @@ fn plan_for(
     Plan::cheapest(
         &offered.model.graph,
         wish,
-        &granted,
+        (&granted, hello.comparison),
         &caps,
         &Rates::default(),
         &options.link,

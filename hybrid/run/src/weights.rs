@@ -1,6 +1,7 @@
 //! Evaluated weights that a server keeps between inferences, within a budget of memory.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use privet_he::Weights;
@@ -66,13 +67,24 @@ impl HeldWeights {
     }
 }
 
-/// The weights of one model under one plan.
+/// The weights of one model under one plan, for one session.
 pub(crate) struct ModelWeights {
     held: Arc<HeldWeights>,
     model: [u8; 16],
     plan: [u8; 32],
     /// Bytes that the plan leaves of the budget.
     left: u64,
+    /// Polynomials that were evaluated.
+    evaluated: AtomicU64,
+}
+
+/// What a block of weights amounts to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    /// Bytes in memory.
+    pub(crate) bytes: u64,
+    /// Polynomials that making it evaluates.
+    pub(crate) evaluated: u64,
 }
 
 impl ModelWeights {
@@ -82,15 +94,21 @@ impl ModelWeights {
             model,
             plan: plan.hash,
             left: held.budget.saturating_sub(plan.cost.memory),
+            evaluated: AtomicU64::new(0),
         }
     }
 
-    /// The weights of some output polynomials: kept ones, else those that `make` gives. `bytes`: what they take.
+    /// Polynomials that this session has evaluated so far.
+    pub(crate) fn evaluated(&self) -> u64 {
+        self.evaluated.load(Ordering::Relaxed)
+    }
+
+    /// The weights of some output polynomials: kept ones, else those that `make` gives.
     pub(crate) fn get<E>(
         &self,
         node: usize,
         first: usize,
-        bytes: u64,
+        size: Size,
         make: impl FnOnce() -> Result<Weights, E>,
     ) -> Result<Arc<Weights>, E> {
         let key = Key {
@@ -103,8 +121,9 @@ impl ModelWeights {
             return Ok(Arc::clone(found));
         }
         let made = Arc::new(make()?);
+        self.evaluated.fetch_add(size.evaluated, Ordering::Relaxed);
         let mut held = self.held.lock();
-        let sum = held.bytes.saturating_add(bytes);
+        let sum = held.bytes.saturating_add(size.bytes);
         if sum <= self.left && held.blocks.insert(key, Arc::clone(&made)).is_none() {
             held.bytes = sum;
         }
@@ -129,6 +148,7 @@ mod tests {
             model: [1; 16],
             plan: [2; 32],
             left: 100,
+            evaluated: AtomicU64::new(0),
         };
         let mut made = 0;
         let mut ask = |node, bytes| {
@@ -136,7 +156,12 @@ mod tests {
                 made += 1;
                 block()
             };
-            drop(weights.get(node, 0, bytes, make).unwrap());
+            let size = Size {
+                bytes,
+                evaluated: 10,
+            };
+            drop(weights.get(node, 0, size, make).unwrap());
+            assert_eq!(weights.evaluated(), 10 * made);
             (made, weights.held.bytes())
         };
         assert_eq!(ask(0, 60), (1, 60));

@@ -5,24 +5,24 @@ use privet_model::quant::ir::Graph;
 use super::Plan;
 use crate::cost::{LinkModel, Rates, Seconds, StepCost};
 use crate::error::PlanError;
-use crate::options::{Backend, Caps, PlanOptions};
+use crate::options::{Backend, Caps, Choice, Comparison, PlanOptions};
 
 impl Plan {
-    /// The plan of the cheapest backend and comparison among `backends` that can run the graph within `caps`; on a
-    /// tie the first. Few bits win on slow links, few transfers where both parties share a machine.
+    /// The plan of the cheapest backend among `backends` and comparison among those of `comparison` that can run the graph within
+    /// `caps`; on a tie the first. Few bits win on slow links, few transfers where both parties share a machine.
     ///
     /// # Errors
     /// Why the first backend cannot, if none can; no backend at all.
     pub fn cheapest(
         graph: &Graph,
         options: &PlanOptions,
-        backends: &[Backend],
+        (backends, comparison): (&[Backend], Choice<Comparison>),
         caps: &Caps,
         rates: &Rates,
         link: &LinkModel,
     ) -> Result<Self, PlanError> {
         let plans = backends.iter().map(|backend| {
-            let each = options.under(*backend).map(|options| {
+            let each = options.under(*backend, comparison).map(|options| {
                 Self::new(graph.clone(), options, caps.memory)
                     .and_then(|plan| plan.check(caps, rates, link).map(|()| plan))
             });
@@ -31,18 +31,19 @@ impl Plan {
         least(plans, |plan| plan.seconds(rates, link).total())
     }
 
-    /// The plan under the backend of the options, whatever it costs, with the comparison that is the cheapest over a link.
+    /// The plan under the backend of the options, whatever it costs, with the comparison that is the cheapest over a link among
+    /// those of `comparison`.
     ///
     /// # Errors
     /// As [`Plan::new`].
     pub fn over(
         graph: &Graph,
-        options: &PlanOptions,
+        (options, comparison): (&PlanOptions, Choice<Comparison>),
         memory: u64,
         rates: &Rates,
         link: &LinkModel,
     ) -> Result<Self, PlanError> {
-        let all = options.under(options.backend);
+        let all = options.under(options.backend, comparison);
         let plans = all.map(|options| Self::new(graph.clone(), options, memory));
         least(plans, |plan| plan.seconds(rates, link).total())
     }

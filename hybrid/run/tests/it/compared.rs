@@ -1,7 +1,9 @@
 //! Non-linear layers between linear ones on shares: by comparison, without a netlist.
 
 use privet_model::quant::ir::*;
-use privet_plan::{Backend, Comparison, LinkModel, Plan, PlanOptions, Reveal, ShareStep, StepKind};
+use privet_plan::{
+    Backend, Choice, Comparison, LinkModel, Plan, PlanOptions, Reveal, ShareStep, StepKind,
+};
 
 use super::models::*;
 use super::ops::{check_inputs, inputs};
@@ -197,17 +199,55 @@ fn rings_change_between_layers() {
     check(&model, 7);
 }
 
-/// The server plans for its link, the client follows: few bits on a slow one, few transfers on one machine, the same answers, and the
-/// planned bytes to the byte.
-#[test]
-fn the_link_decides_how_comparisons_are_made() {
-    // Enough numbers that words of 64 are full.
-    let model = around(7, 16, |b, acc, [c, side]| {
+/// A layer, ReLU, truncation, a layer: numbers enough that words of 64 are full.
+fn wide() -> Model {
+    around(7, 16, |b, acc, [c, side]| {
         let shape = [c, side, side];
         let r = b.op(Op::Relu, &[acc], &shape, 17, 8, None);
         let t = b.op(Op::Trunc { shift: 4 }, &[r], &shape, 13, 4, None);
         (t, c * side * side)
-    });
+    })
+}
+
+/// What a client asks for is done whatever the link, with the same answers, the plan that states it, and its bytes.
+#[test]
+fn clients_may_ask_for_a_comparison() {
+    let model = wide();
+    let inputs = &inputs(&model, 8, 1)[..2];
+    for backend in [Backend::Ot, Backend::Hybrid] {
+        for link in [LinkModel::LOOPBACK, LinkModel::shaped(1.0, 1.0)] {
+            for comparison in Comparison::ALL {
+                let setting = Setting {
+                    backend,
+                    comparison: Choice::Only(comparison),
+                    link,
+                    ..Setting::default()
+                };
+                let (answers, plan) = run(&model, inputs, setting).unwrap();
+                assert_eq!(plan.options.comparison, comparison);
+                for (input, (answer, report)) in inputs.iter().zip(&answers) {
+                    let clear = model.evaluate(input).unwrap();
+                    assert_eq!(answer.logits.as_ref(), Some(&clear.logits));
+                    assert_eq!(report.online.bytes, plan.cost.inference.bytes());
+                }
+            }
+        }
+    }
+    // Nothing is compared on shares: the wish means nothing.
+    let setting = Setting {
+        backend: Backend::GcOt,
+        comparison: Choice::Only(Comparison::FewBits),
+        ..Setting::default()
+    };
+    let (_, plan) = run(&model, inputs, setting).unwrap();
+    assert_eq!(plan.options.comparison, Comparison::default());
+}
+
+/// The server plans for its link, the client follows: few bits on a slow one, few transfers on one machine, the same answers, and the
+/// planned bytes to the byte.
+#[test]
+fn the_link_decides_how_comparisons_are_made() {
+    let model = wide();
     let slow = LinkModel::shaped(1.0, 1.0);
     for backend in [Backend::Ot, Backend::Hybrid] {
         let plans = [LinkModel::LOOPBACK, slow].map(|link| {

@@ -1,7 +1,7 @@
 //! Profile `drop-K`: products that omit columns, under garbled circuits alone.
 
 use privet_model::quant::ir::*;
-use privet_plan::{Backend, Caps, LinkModel, Party, Plan, PlanError, PlanOptions, Rates};
+use privet_plan::{Backend, Caps, Choice, LinkModel, Party, Plan, PlanError, PlanOptions, Rates};
 
 use super::models::*;
 use super::ops::inputs;
@@ -96,6 +96,14 @@ fn backends_on_shares_refuse_with_one_line() {
     let (caps, rates) = (Caps::default(), Rates::default());
     let options = PlanOptions::default();
     let (all, link) = (Backend::ALL, LinkModel::LOOPBACK);
-    let plan = Plan::cheapest(&model.graph, &options, &all, &caps, &rates, &link).unwrap();
+    let plan = Plan::cheapest(
+        &model.graph,
+        &options,
+        (&all, Choice::Auto),
+        &caps,
+        &rates,
+        &link,
+    )
+    .unwrap();
     assert_eq!(plan.options.backend, Backend::Gc);
 }

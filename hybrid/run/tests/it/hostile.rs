@@ -1,7 +1,7 @@
 //! What a peer may do wrong, and what comes of it: an error, never a panic.
 
 use privet_net::Session;
-use privet_plan::{Backend, Caps, Choice, Party, Plan, PlanOptions, Reveal};
+use privet_plan::{Backend, Caps, Choice, Comparison, Party, Plan, PlanOptions, Reveal};
 use privet_run::handshake::{Hello, MAX_CONTROL, MAX_OFFER, Offer, PROTOCOL, Reply, Request};
 use privet_run::server::Offered;
 use privet_run::{Client, ClientOptions, RunError, ServerOptions, Silent};
@@ -30,6 +30,7 @@ pub(crate) fn hello() -> Hello {
         protocol: PROTOCOL,
         model: None,
         backend: Choice::Only(Backend::Gc),
+        comparison: Choice::Auto,
         reveal: Reveal::Label,
         garbler: Party::Server,
         strict: false,
@@ -171,6 +172,14 @@ fn the_client_refuses_another_plan() {
     );
     let other_reveal = client_against(&wishes, offer(|plan| plan.options.reveal = Reveal::Logits));
     assert!(matches!(other_reveal, Err(RunError::PeerMisbehaved(_))));
+    let few_bits = ClientOptions {
+        backend: Choice::Only(Backend::Ot),
+        comparison: Choice::Only(Comparison::FewBits),
+        ..ClientOptions::default()
+    };
+    let other_comparison = offer(|plan| plan.options.backend = Backend::Ot);
+    let other_comparison = client_against(&few_bits, other_comparison);
+    assert!(matches!(other_comparison, Err(RunError::PeerMisbehaved(_))));
     let pinned = ClientOptions {
         plan_hash: Some([7; 32]),
         ..ClientOptions::default()

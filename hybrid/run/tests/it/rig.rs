@@ -2,7 +2,7 @@
 
 use privet_model::quant::ir::Model;
 use privet_net::Session;
-use privet_plan::{Backend, Choice, LinkModel, Party, Plan, Reveal};
+use privet_plan::{Backend, Choice, Comparison, LinkModel, Party, Plan, Reveal};
 use privet_run::server::Offered;
 use privet_run::{Answer, Client, ClientOptions, Report, RunError, ServerOptions, Silent};
 
@@ -10,6 +10,7 @@ use privet_run::{Answer, Client, ClientOptions, Report, RunError, ServerOptions,
 #[derive(Clone, Copy)]
 pub(crate) struct Setting {
     pub(crate) backend: Backend,
+    pub(crate) comparison: Choice<Comparison>,
     pub(crate) reveal: Reveal,
     pub(crate) garbler: Party,
     pub(crate) lanes: usize,
@@ -23,6 +24,7 @@ impl Default for Setting {
     fn default() -> Self {
         Self {
             backend: Backend::Gc,
+            comparison: Choice::Auto,
             reveal: Reveal::Logits,
             garbler: Party::Server,
             lanes: 1,
@@ -64,6 +66,7 @@ pub(crate) fn run(
         });
         let wishes = ClientOptions {
             backend: Choice::Only(setting.backend),
+            comparison: setting.comparison,
             reveal: setting.reveal,
             garbler: setting.garbler,
             strict: setting.strict.contains(&Party::Client),

@@ -153,7 +153,14 @@ fn the_cheapest_allowed_backend_is_taken() {
     let options = PlanOptions::default();
     let (caps, rates) = (Caps::default(), Rates::default());
     let cheapest = |backends: &[Backend], caps: &Caps, link: LinkModel| {
-        Plan::cheapest(&model.graph, &options, backends, caps, &rates, &link)
+        Plan::cheapest(
+            &model.graph,
+            &options,
+            (backends, Choice::Auto),
+            caps,
+            &rates,
+            &link,
+        )
     };
     let all = cheapest(&Backend::ALL, &caps, LinkModel::LOOPBACK).unwrap();
     assert!(all.options.backend.shares());

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::super::words::low;
 use super::{Layer, Planned, Share, parameters};
 use crate::error::RunError;
-use crate::weights::ModelWeights;
+use crate::weights::{ModelWeights, Size};
 
 /// Evaluated weights that are held at a time, in bytes.
 const WEIGHTS: usize = 64 << 20;
@@ -86,12 +86,9 @@ impl Server {
             };
             let make = || weights(layer, (first, rows), &sources, &params.weights);
             let weights = match kept {
-                Some(kept) => kept.get(
-                    node,
-                    first,
-                    weight_bytes(layer, (rows, sources.len())),
-                    make,
-                )?,
+                Some(kept) => {
+                    kept.get(node, first, weight_size(layer, (rows, sources.len())), make)?
+                }
                 None => Arc::new(make()?),
             };
             let mut products = Products::new(layer.parameters(), tiles, rows)?;
@@ -188,13 +185,19 @@ fn beside(tiles: &[Vec<Ciphertext>], sources: &Range<usize>) -> Result<Vec<Input
     inputs.collect()
 }
 
-/// Memory of a block of weights.
-fn weight_bytes(layer: &Layer, (rows, columns): (usize, usize)) -> u64 {
+/// Memory of a block of weights, and the polynomials that are evaluated for it.
+fn weight_size(layer: &Layer, (rows, columns): (usize, usize)) -> Size {
     let whole = Weights::bytes(layer.parameters(), (rows, columns)) as u64;
     if layer.packing.are_constants() {
-        return whole / layer.packing.degree() as u64;
+        return Size {
+            bytes: whole / layer.packing.degree() as u64,
+            evaluated: 0,
+        };
     }
-    whole
+    Size {
+        bytes: whole,
+        evaluated: (rows * columns) as u64,
+    }
 }
 
 /// A block of weights, evaluated; constants are left as they are.

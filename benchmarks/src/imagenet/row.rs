@@ -1,0 +1,112 @@
+//! From what both parties printed to a row.
+
+use serde_json::{Value, json};
+
+use crate::pair::Printed;
+use crate::table::median;
+
+/// Medians over the inputs of a session, and what all of them share; the first `warming` inferences are only checked.
+pub(super) fn figures(printed: &Printed, warming: usize) -> Value {
+    let (all, server) = (&printed.client, &printed.server);
+    let client = all.get(warming..).unwrap_or(&[]);
+    let middle = |pointer: &str| median(&numbers(client, pointer));
+    let peak = |rows: &[Value]| numbers(rows, "/peak_rss").into_iter().fold(0.0, f64::max);
+    let first = |pointer: &str| client.first().and_then(|row| row.pointer(pointer)).cloned();
+    let exact = |row: &Value| row.get("exact") == Some(&Value::Bool(true));
+    // One session: the server's inferences are the client's.
+    let inferences = server.first().and_then(|row| row.get("inferences"));
+    let inferences = inferences.and_then(Value::as_array);
+    let inferences = inferences.map_or(&[][..], Vec::as_slice);
+    let measured = inferences.get(warming..).unwrap_or(&[]);
+    json!({
+        "inputs": client.len(),
+        "exact": !client.is_empty() && all.iter().all(exact),
+        "offline_seconds": middle("/offline/seconds"),
+        "online_seconds": middle("/online/seconds"),
+        "total_seconds": middle("/seconds"),
+        "client_cpu_seconds": middle("/cpu_seconds"),
+        "server_cpu_seconds": median(&numbers(measured, "/cpu_seconds")),
+        "evaluated_weights": median(&numbers(measured, "/evaluated_weights")),
+        "evaluated_weights_first": numbers(inferences, "/evaluated_weights").first(),
+        "offline_bytes": middle("/offline/bytes"),
+        "online_bytes": middle("/online/bytes"),
+        "total_bytes": middle("/bytes"),
+        "offline_flights": middle("/offline/flights"),
+        "flights": middle("/online/flights"),
+        "ots": first("/ots"),
+        "comparison": first("/comparison"),
+        "client_peak_rss": peak(all),
+        "server_peak_rss": peak(server),
+        "parameters": first("/encryption/set"),
+        "log2_error": first("/encryption/log2_error"),
+        "hiding_bits_per_coefficient": first("/encryption/bits_per_coefficient"),
+        "hiding_bits_per_inference": first("/encryption/bits_per_inference"),
+        "labels": client.iter().map(|row| row.get("label").cloned()).collect::<Vec<_>>(),
+        "layers": first("/layers"),
+    })
+}
+
+fn numbers(rows: &[Value], pointer: &str) -> Vec<f64> {
+    let numbers = rows.iter().filter_map(|row| row.pointer(pointer));
+    numbers.filter_map(Value::as_f64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_tell_offline_from_online() {
+        let answer = |exact: bool, online: f64| {
+            json!({
+                "label": 7, "exact": exact, "seconds": 3.0, "bytes": 100, "peak_rss": 5,
+                "offline": { "seconds": 2.0, "bytes": 60, "flights": 4 },
+                "online": { "seconds": online, "bytes": 40, "flights": 6 },
+                "cpu_seconds": 2.0 * online, "encryption": { "set": "Pair50", "log2_error": -120.0 },
+            })
+        };
+        let mut printed = Printed {
+            client: vec![answer(true, 1.0), answer(true, 2.0), answer(true, 9.0)],
+            server: vec![json!({ "peak_rss": 8, "inferences": [
+                { "cpu_seconds": 5.0, "evaluated_weights": 30 },
+                { "cpu_seconds": 3.0, "evaluated_weights": 0 },
+                { "cpu_seconds": 4.0, "evaluated_weights": 0 },
+            ] })],
+        };
+        let row = figures(&printed, 0);
+        assert_eq!(row["exact"], true);
+        assert_eq!(row["online_seconds"], 2.0);
+        assert_eq!(
+            (&row["offline_bytes"], &row["flights"]),
+            (&json!(60.0), &json!(6.0))
+        );
+        assert_eq!(
+            (&row["server_peak_rss"], &row["parameters"]),
+            (&json!(8.0), &json!("Pair50"))
+        );
+        assert_eq!(
+            (&row["client_cpu_seconds"], &row["server_cpu_seconds"]),
+            (&json!(4.0), &json!(4.0))
+        );
+        let later = figures(&printed, 1);
+        assert_eq!(
+            (&later["inputs"], &later["online_seconds"]),
+            (&json!(2), &json!(5.5))
+        );
+        assert_eq!(
+            (
+                &later["evaluated_weights_first"],
+                &later["evaluated_weights"]
+            ),
+            (&json!(30.0), &json!(0.0))
+        );
+        // What only warms must be right, too.
+        printed.client.insert(0, answer(false, 1.0));
+        assert_eq!(figures(&printed, 1)["exact"], false);
+        printed.client.remove(0);
+        printed.client.push(answer(false, 1.0));
+        assert_eq!(figures(&printed, 0)["exact"], false);
+        printed.client.clear();
+        assert_eq!(figures(&printed, 0)["exact"], false);
+    }
+}
