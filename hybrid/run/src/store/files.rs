@@ -87,7 +87,7 @@ pub trait Files: Send + Sync {
     /// The machine's.
     fn remove_dir(&self, dir: &Path) -> io::Result<()>;
 
-    /// Syncs the names in a folder.
+    /// Syncs the names in a folder; the empty path, the parent of a bare name, is the current one.
     ///
     /// # Errors
     /// The machine's.
@@ -186,6 +186,10 @@ impl Files for Disk {
 
     #[cfg(unix)]
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let dir = match dir.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => dir,
+        };
         File::open(dir)?.sync_all()
     }
 

@@ -80,6 +80,25 @@ impl Store {
             transcript,
             payload: size,
         };
+        let stored = self.write_half(settled, id, &header, payload);
+        if stored.is_err() {
+            // What is left of it would stay until the next start, and a full disk would stay full.
+            let _gate = self.locked();
+            if let Err(error) = self.erase_entry(&settled.key.folder(), id.epoch, id.counter) {
+                self.warn(&error);
+            }
+        }
+        stored.map(|()| Pending { id })
+    }
+
+    /// Writes and syncs an entry's key and file, which is pending when this returns.
+    fn write_half(
+        &self,
+        settled: &Settled,
+        id: EntryId,
+        header: &Header,
+        payload: Zeroizing<Vec<u8>>,
+    ) -> Result<(), StoreError> {
         let folder = settled.key.folder();
         let epoch = id.epoch.text();
         let (dir, keys) = (
@@ -98,13 +117,12 @@ impl Store {
             .files
             .create(&new)
             .map_err(|e| StoreError::io(&new, e))?;
-        entry::write(&mut *sink, &header, &key, payload).map_err(|e| StoreError::io(&new, e))?;
+        entry::write(&mut *sink, header, &key, payload).map_err(|e| StoreError::io(&new, e))?;
         drop(sink);
         self.write_key(&keys, id.counter, &wrapped)?;
         let _gate = self.locked();
         // Another session may have begun a new generation, or burnt beyond this number.
         if self.state(settled)?.mark >= id.counter {
-            self.erase_entry(&folder, id.epoch, id.counter)?;
             return Err(StoreError::Gone {
                 counter: id.counter,
             });
@@ -112,9 +130,8 @@ impl Store {
         self.files
             .rename(&new, &pending)
             .map_err(|e| StoreError::io(&pending, e))?;
-        self.sync_dir(&dir)?;
         self.count(&pending);
-        Ok(Pending { id })
+        self.sync_dir(&dir)
     }
 
     /// Both halves are stored: the entry may be used from now on.
@@ -219,16 +236,24 @@ impl Store {
         let payload = self.load(settled, id, entry.transcript, &burnt);
         self.overwrite_key(&folder, id.epoch, counter)?;
         self.discount(&burnt);
-        self.files
-            .empty(&burnt)
-            .map_err(|e| StoreError::io(&burnt, e))?;
-        let _gate = self.locked();
-        self.erase_to(&folder, settled, counter)?;
-        self.tidy(settled)?;
+        // The entry is burnt and its key is gone; that no room is left to tidy up must not cost it.
+        if let Err(error) = self.clear_away(settled, &burnt, counter) {
+            self.warn(&error);
+        }
         Ok(Burnt {
             id,
             payload: payload?,
         })
+    }
+
+    /// Gives up the content of an entry that was loaded, and what is burnt with it.
+    fn clear_away(&self, settled: &Settled, burnt: &Path, counter: u64) -> Result<(), StoreError> {
+        self.files
+            .empty(burnt)
+            .map_err(|e| StoreError::io(burnt, e))?;
+        let _gate = self.locked();
+        self.erase_to(&settled.key.folder(), settled, counter)?;
+        self.tidy(settled)
     }
 
     /// Burns everything up to `mark` without using it.

@@ -59,11 +59,12 @@ impl Store {
 
     /// Ends what a crash left half done; what cannot be understood is told and left alone.
     fn sweep(&self) -> Result<(), StoreError> {
+        let mut live = Vec::new();
         for folder in self.names(&self.shelves_dir())? {
             let dir = self.shelf_dir(&folder);
             let swept = match ShelfState::read(&*self.files, &dir) {
                 Ok(Some(state)) if state.key.folder() == folder => {
-                    self.sweep_shelf(&folder, &state)
+                    self.sweep_shelf(&folder, &state, &mut live)
                 }
                 // Without a state nothing on the shelf can ever be used.
                 Ok(None) if is_hex(&folder) => self.erase_shelf(&folder),
@@ -74,10 +75,18 @@ impl Store {
                 self.warn(&error);
             }
         }
+        // Not before: what was erased above was never counted.
+        live.iter().for_each(|path| self.count(path));
         Ok(())
     }
 
-    fn sweep_shelf(&self, folder: &str, state: &ShelfState) -> Result<(), StoreError> {
+    /// Appends the files of entries that stay.
+    fn sweep_shelf(
+        &self,
+        folder: &str,
+        state: &ShelfState,
+        stay: &mut Vec<PathBuf>,
+    ) -> Result<(), StoreError> {
         let current = state.epoch.text();
         let dir = self.shelf_dir(folder);
         // Burnt entries go below: what they say of the mark must not go with them.
@@ -103,10 +112,10 @@ impl Store {
             match parse(&name) {
                 Some((counter, Stage::Pending | Stage::Ready)) if counter > state.mark => {
                     live.push(counter);
-                    match entry::open(&*self.files, &path) {
-                        Ok(_) => self.count(&path),
-                        Err(error) => self.warn(&error),
+                    if let Err(error) = entry::open(&*self.files, &path) {
+                        self.warn(&error);
                     }
+                    stay.push(path);
                 }
                 Some((counter, _)) => {
                     self.erase_entry(folder, state.epoch, counter)?;
@@ -139,8 +148,11 @@ impl Store {
     /// Takes a file off the bytes that the store takes.
     pub(super) fn discount(&self, path: &Path) {
         if let Ok((size, _)) = self.files.open(path) {
-            self.bytes
-                .fetch_sub(size.min(self.bytes()), Ordering::AcqRel);
+            let less = |bytes: u64| Some(bytes.saturating_sub(size));
+            // Always some.
+            let _before = self
+                .bytes
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
         }
     }
 

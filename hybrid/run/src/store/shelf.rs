@@ -97,7 +97,9 @@ pub(super) fn read_small(
     if size > limit {
         return Err(StoreError::damaged(path, "is larger than it can be"));
     }
-    let mut bytes = Vec::new();
+    // At its full size from the start: a buffer that grows leaves copies behind, and keys are read so.
+    let room = usize::try_from(size).unwrap_or(0).saturating_add(64);
+    let mut bytes = Vec::with_capacity(room);
     reader
         .take(limit)
         .read_to_end(&mut bytes)

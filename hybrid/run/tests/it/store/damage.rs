@@ -347,3 +347,86 @@ fn a_store_has_a_bound() {
     let full = store.reserve(&settled, None).map(|_| ());
     assert!(matches!(full, Err(StoreError::Full { .. })), "{full:?}");
 }
+
+/// Wherever a write finds the disk full, nothing of the half stays, and there is room again.
+#[test]
+fn a_full_disk_keeps_nothing_of_a_half_written_entry() {
+    let pair = Pair::new(12);
+    let store = open(&pair.server).unwrap();
+    let settled = shelf(&store);
+    put(&store, &settled, vec![0; 3000]);
+    let before = store.bytes();
+    let mut refused = 0;
+    for room in (0..).step_by(60) {
+        let slot = store.reserve(&settled, None).unwrap();
+        let counter = slot.id().counter;
+        pair.server.set_room(Some(room));
+        let payload = zeroize::Zeroizing::new(vec![0; 3000]);
+        let outcome = store.put(&settled, slot, &about(), [0; 32], payload);
+        pair.server.set_room(None);
+        if outcome.is_ok() {
+            break;
+        }
+        refused += 1;
+        for ending in ["new", "pending", "key"] {
+            let left = pair.server.contents(&format!("/{counter}.{ending}"));
+            assert!(left.is_empty(), "{room}: {left:?}");
+        }
+        assert_eq!(store.bytes(), before);
+    }
+    assert!(refused > 50, "{refused}");
+}
+
+/// Names of burnt entries pile up where no state can be written, but no entry is lost by that.
+#[test]
+fn a_full_disk_costs_no_entry_that_is_burnt() {
+    let pair = Pair::new(13);
+    let store = open(&pair.client).unwrap();
+    let settled = shelf(&store);
+    for n in 0..80u8 {
+        put(&store, &settled, vec![n; 10]);
+    }
+    pair.client.set_room(Some(0));
+    for n in 0..80u8 {
+        let entry = store.first_ready(&settled).unwrap().unwrap();
+        let payload = store.burn(&settled, &entry).unwrap().into_payload();
+        assert_eq!(*payload, vec![n; 10]);
+    }
+    assert!(!store.take_warnings().is_empty());
+    assert_eq!(store.mark(&settled).unwrap(), 80);
+    drop(store);
+    pair.client.set_room(None);
+    let store = open(&pair.client).unwrap();
+    assert_eq!(store.mark(&settled).unwrap(), 80);
+    assert!(pair.client.contents(".burnt").is_empty());
+}
+
+/// What a crash left of burnt entries was not counted when the store opens, so its end is not either.
+#[test]
+fn what_the_sweep_erases_is_not_taken_off_the_others() {
+    let pair = Pair::new(14);
+    let store = open(&pair.client).unwrap();
+    let settled = shelf(&store);
+    for _ in 0..10 {
+        put(&store, &settled, vec![0; 500]);
+    }
+    let (path, ninth) = pair.client.contents("/9.ready")[0].clone();
+    for _ in 0..9 {
+        let entry = store.first_ready(&settled).unwrap().unwrap();
+        drop(store.burn(&settled, &entry).unwrap());
+    }
+    let left = store.bytes();
+    assert!(left > 500);
+    drop(store);
+    pair.client.tamper(&path, |bytes| *bytes = ninth);
+    let store = open(&pair.client).unwrap();
+    assert!(pair.client.contents("/9.ready").is_empty());
+    assert_eq!(store.bytes(), left);
+}
+
+/// The parent of a store that is named by a bare name.
+#[test]
+fn the_current_folder_can_be_synced() {
+    Disk.sync_dir(Path::new("")).unwrap();
+    assert!(Disk.sync_dir(Path::new("no such folder")).is_err());
+}

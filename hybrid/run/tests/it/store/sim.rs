@@ -72,6 +72,8 @@ struct World {
     locked: bool,
     /// Operations until the machine dies.
     fuse: Option<u64>,
+    /// Bytes that still fit on the disk.
+    room: Option<usize>,
     ticks: u64,
     dead: bool,
 }
@@ -107,6 +109,7 @@ impl Machine {
             random: Stream(seed),
             locked: false,
             fuse: None,
+            room: None,
             ticks: 0,
             dead: false,
         })))
@@ -120,6 +123,11 @@ impl Machine {
         let mut world = self.world();
         world.fuse = fuse;
         world.ticks = 0;
+    }
+
+    /// From now on only so many more bytes can be written.
+    pub(crate) fn set_room(&self, room: Option<usize>) {
+        self.world().room = room;
     }
 
     pub(crate) fn ticks(&self) -> u64 {
@@ -168,8 +176,9 @@ impl Machine {
         let mut found = Vec::new();
         for (path, dir) in &world.image.dirs {
             for (name, inode) in &dir.now {
-                if name.ends_with(ending) {
-                    found.push((path.join(name), world.image.inodes[*inode].data.clone()));
+                let path = path.join(name);
+                if path.to_string_lossy().ends_with(ending) {
+                    found.push((path, world.image.inodes[*inode].data.clone()));
                 }
             }
         }
@@ -304,8 +313,14 @@ impl Write for Writing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let inode = self.inode;
         self.machine.operate(|world| {
-            world.image.inodes[inode].data.extend_from_slice(bytes);
-            Ok(bytes.len())
+            let len = world.room.map_or(bytes.len(), |room| room.min(bytes.len()));
+            if len == 0 && !bytes.is_empty() {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            world.room = world.room.map(|room| room - len);
+            let data = &mut world.image.inodes[inode].data;
+            data.extend_from_slice(&bytes[..len]);
+            Ok(len)
         })
     }
 
