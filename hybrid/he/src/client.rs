@@ -109,11 +109,11 @@ impl Keys {
             ApiMisuse::length("degree of positions", degree, plain.free.degree())?;
         }
         let seed = self.prg.next_block();
-        let mut own = vec![Block::ZERO; batch.len()];
+        let mut own = Zeroizing::new(vec![Block::ZERO; batch.len()]);
         self.prg.fill_blocks(&mut own);
-        let work = batch.par_iter().zip(own).enumerate();
+        let work = batch.par_iter().zip(own.par_iter()).enumerate();
         let parts: Vec<(Vec<u8>, Vec<u64>)> = work
-            .map(|(index, (plain, own))| self.encrypt_one(ring, *plain, (seed, index), own))
+            .map(|(index, (plain, own))| self.encrypt_one(ring, *plain, (seed, index), *own))
             .collect();
         let free = batch.iter().map(|plain| plain.free);
         let mut message = Vec::with_capacity(sizes::upload(parameters, ring, free));

@@ -114,7 +114,7 @@ mod tests {
     use crate::modulus::Modulus;
     use crate::params::Parameters;
 
-    /// Residues: random ones, or all of an extreme value.
+    /// Residues: random ones, all of an extreme value, or either extreme at random.
     fn fill(q: Modulus, lines: &mut [Line], kind: u64) {
         let mut state = kind;
         for word in words_mut(lines) {
@@ -122,6 +122,7 @@ mod tests {
             *word = match kind {
                 0 => 0,
                 1 => q.value() - 1,
+                2 => (state >> 63) * (q.value() - 1),
                 _ => (state ^ (state >> 29)) % q.value(),
             };
         }

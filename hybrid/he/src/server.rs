@@ -14,6 +14,7 @@
 use privet_prim::{Block, Prg};
 use privet_ring::Ring;
 use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 use crate::backend::Reply;
 use crate::basis::{Basis, MAX_PRIMES, Residues, round};
@@ -112,12 +113,12 @@ impl PublicKey {
             ApiMisuse::length("degree of positions", degree, answer.wanted.degree())?;
             ApiMisuse::length("masks", answer.wanted.len(), answer.masks.len())?;
         }
-        let mut seeds = vec![Block::ZERO; answers.len()];
+        let mut seeds = Zeroizing::new(vec![Block::ZERO; answers.len()]);
         prg.fill_blocks(&mut seeds);
         let parts: Vec<Vec<u8>> = answers
             .into_par_iter()
-            .zip(seeds)
-            .map(|(answer, seed)| self.answer(ring, answer, Prg::new(seed)))
+            .zip(seeds.par_iter())
+            .map(|(answer, seed)| self.answer(ring, answer, Prg::new(*seed)))
             .collect();
         Ok(parts.concat())
     }
