@@ -144,8 +144,14 @@ impl Lowering<'_> {
 
     /// Counts bytes that the plan is about to take.
     fn charge(&mut self, bytes: u64) -> Result<(), PlanError> {
+        self.afford(bytes)?;
         self.charged = self.charged.saturating_add(bytes);
-        if self.charged > self.budget {
+        Ok(())
+    }
+
+    /// Refuses bytes that the plan may not take beside what is counted.
+    fn afford(&self, bytes: u64) -> Result<(), PlanError> {
+        if self.charged.saturating_add(bytes) > self.budget {
             return Err(PlanError::AboveCap {
                 what: "of memory for the plan alone",
                 needs: format!("more than {}", crate::plan::mebibytes(self.budget)),
@@ -286,13 +292,19 @@ impl Lowering<'_> {
         block: &BlockSpec,
         ports: &[Known],
     ) -> Result<BlockCost, PlanError> {
+        self.charge_block(block)?;
+        block_cost(layer, block, ports)
+    }
+
+    /// Counts a netlist before it is made, the first time that it is wanted.
+    fn charge_block(&mut self, block: &BlockSpec) -> Result<(), PlanError> {
         if self.counted.insert(*block) {
             let estimate = block
                 .rough_ands()
                 .saturating_mul(GATES_PER_AND * BYTES_PER_GATE);
             self.charge(estimate)?;
         }
-        block_cost(layer, block, ports)
+        Ok(())
     }
 }
 

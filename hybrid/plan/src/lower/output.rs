@@ -64,6 +64,8 @@ impl Lowering<'_> {
     /// One instance of a ranking netlist over all logits; its output is one word.
     fn ranking(&mut self, block: BlockSpec, n: usize) -> Result<BufferId, PlanError> {
         let logits = self.answer_bits()?;
+        let block = self.suited(block);
+        self.charge_block(&block)?;
         let netlist = block.netlist().map_err(|source| PlanError::Netlist {
             layer: LAYER.to_owned(),
             block: block.name(),

@@ -254,6 +254,16 @@ fn a_graph_that_is_costly_to_plan_is_refused_early() {
     let graph = b.finish().graph;
     let limits = privet_model::quant::Limits::default();
     assert!(graph.validate(&limits).is_ok());
+    // A window that no polynomial holds: its tables are too many before that is found out.
+    let hybrid = PlanOptions {
+        backend: privet_plan::Backend::Hybrid,
+        ..PlanOptions::default()
+    };
+    let outcome = Plan::new(graph.clone(), hybrid, 64 << 20);
+    assert!(matches!(
+        outcome,
+        Err(privet_plan::PlanError::AboveCap { .. })
+    ));
     let started = std::time::Instant::now();
     let outcome = Plan::new(graph, PlanOptions::default(), 64 << 20);
     assert!(matches!(
@@ -270,4 +280,32 @@ fn a_graph_that_is_costly_to_plan_is_refused_early() {
         outcome,
         Err(privet_plan::PlanError::AboveCap { .. })
     ));
+}
+
+/// A ranking is counted before its netlist is made: the count of answers is the server's, how many are wanted the client's.
+#[test]
+fn a_ranking_that_is_costly_to_plan_is_refused_before_it_is_made() {
+    use privet_model::quant::ir::{Op, TensorId};
+
+    use super::models::Build;
+
+    let mut b = Build::new(&[5000], 8, 2);
+    b.op(Op::Relu, &[TensorId(0)], &[5000], 8, 2, None);
+    let graph = b.finish().graph;
+    for backend in privet_plan::Backend::ALL {
+        for reveal in [Reveal::Top(5), Reveal::Top(5000)] {
+            let options = PlanOptions {
+                backend,
+                reveal,
+                ..PlanOptions::default()
+            };
+            // No netlist ranks so many: who tried to make it would say so.
+            let outcome = Plan::new(graph.clone(), options, 32 << 20);
+            assert!(
+                matches!(outcome, Err(privet_plan::PlanError::AboveCap { .. })),
+                "{:?}",
+                outcome.map(|plan| plan.cost)
+            );
+        }
+    }
 }

@@ -46,6 +46,7 @@ impl<'g> Lowering<'g> {
     ) -> Result<Result<HashMap<usize, Lattice>, &'g Node>, PlanError> {
         let mut lattices = HashMap::new();
         for layer in layers {
+            self.afford_geometry(layer.node)?;
             let conv = convolution(self.graph, layer.node)?;
             let output = self.tensor(&layer.node.name, layer.node.output)?;
             match Lattice::choose(&conv, set, output.ring.bits(), layer.norm) {

@@ -97,17 +97,29 @@ impl Lowering<'_> {
         Ok(out)
     }
 
-    /// Counts a geometry's tables before they are made: a pair of cells for each tap and position,
-    /// twice.
+    /// Counts a geometry's tables before they are made.
     fn charge_geometry(&mut self, node: &Node) -> Result<(), PlanError> {
-        let Op::Conv(conv) = &node.op else {
-            return Ok(());
+        self.charge(self.geometry_bytes(node)?)
+    }
+
+    /// Refuses a geometry whose tables the plan cannot afford; they are counted when they are kept.
+    pub(super) fn afford_geometry(&self, node: &Node) -> Result<(), PlanError> {
+        self.afford(self.geometry_bytes(node)?)
+    }
+
+    /// Bytes of a geometry's tables: a pair of cells for each tap and position, twice.
+    fn geometry_bytes(&self, node: &Node) -> Result<u64, PlanError> {
+        let taps = if let Op::Conv(conv) = &node.op {
+            let [height, width] = conv.window.kernel;
+            height.saturating_mul(width)
+        } else if matches!(node.op, Op::Reflect) {
+            1
+        } else {
+            return Ok(0);
         };
         let shape = &self.tensor(&node.name, node.output)?.shape;
         let plane: usize = shape.iter().skip(1).product();
-        let [height, width] = conv.window.kernel;
-        let pairs = plane.saturating_mul(height.saturating_mul(width));
-        self.charge((pairs as u64).saturating_mul(16))
+        Ok((plane.saturating_mul(taps) as u64).saturating_mul(16))
     }
 }
 

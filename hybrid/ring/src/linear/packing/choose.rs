@@ -91,9 +91,9 @@ impl Packing {
 
 /// The sizes `⌈n / k⌉` for all k, largest first.
 fn pieces(n: usize) -> Vec<usize> {
-    let mut sizes: Vec<usize> = (1..=n).map(|k| n.div_ceil(k)).collect();
-    sizes.dedup();
-    sizes
+    // From ⌈n / k⌉ = s to the first k with less: ⌈n / (s − 1)⌉. There are at most 2·√n, however many channels a peer states.
+    let smaller = |size: &usize| (*size > 1).then(|| n.div_ceil(n.div_ceil(size - 1)));
+    std::iter::successors((n > 0).then_some(n), smaller).collect()
 }
 
 /// Counts of a split; `up` from above.
@@ -118,5 +118,20 @@ pub(super) fn counts(packing: &Packing) -> Counts {
         weights,
         up: inputs * wide.min(packing.degree) as u64,
         down: (packing.conv.out_channels * cells) as u64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pieces;
+
+    #[test]
+    fn pieces_are_every_quotient_once() {
+        for n in 0..400usize {
+            let mut all: Vec<usize> = (1..=n).map(|k| n.div_ceil(k)).collect();
+            all.dedup();
+            assert_eq!(pieces(n), all, "{n}");
+        }
+        assert!(pieces(1 << 40).len() <= 1 << 21);
     }
 }
