@@ -105,15 +105,15 @@ impl Shelf {
     ) -> Result<Made, RunError> {
         let settled = self.settled()?;
         let wire = session.lane(0)?;
+        let bytes = (HEAD + Material::bytes(plan, self.key.half)) as u64;
         let slot = match owner {
-            Owner::Client => drive::ask(wire, &self.store, settled)?,
-            Owner::Server(_) => drive::grant(wire, &self.store, settled)?,
+            Owner::Client => drive::ask(wire, &self.store, settled, bytes)?,
+            Owner::Server(_) => drive::grant(wire, &self.store, settled, bytes)?,
         };
         let (material, offline) = engine.prepare(session, plan, owner)?;
         let id = slot.id();
         let transcript = self.transcript(session, id, offline.bytes);
         let payload = pack(&material.into_bytes(), offline);
-        let bytes = payload.len() as u64;
         let wire = session.lane(0)?;
         drive::keep(
             wire,

@@ -82,11 +82,17 @@ pub fn settle_server(
     Ok(settled)
 }
 
-/// The client asks for one more entry; with the slot the making may begin.
+/// The client asks for one more entry, of which its half will have `bytes`; with the slot the making may begin.
 ///
 /// # Errors
 /// The server refuses, the store is full, or the connection fails.
-pub fn ask(wire: &mut impl Wire, store: &Store, settled: &Settled) -> Result<Slot, RunError> {
+pub fn ask(
+    wire: &mut impl Wire,
+    store: &Store,
+    settled: &Settled,
+    bytes: u64,
+) -> Result<Slot, RunError> {
+    store.room_for(bytes)?;
     let slot = store.reserve(settled, None)?;
     wire.send(&Prepare {
         counter: slot.id().counter,
@@ -100,13 +106,19 @@ pub fn ask(wire: &mut impl Wire, store: &Store, settled: &Settled) -> Result<Slo
     }
 }
 
-/// The server's answer to [`ask`]; with the slot the making may begin.
+/// The server's answer to [`ask`], with the bytes of its own half; with the slot the making may begin.
 ///
 /// # Errors
 /// The number was given already, the store is full, or the connection fails.
-pub fn grant(wire: &mut impl Wire, store: &Store, settled: &Settled) -> Result<Slot, RunError> {
+pub fn grant(
+    wire: &mut impl Wire,
+    store: &Store,
+    settled: &Settled,
+    bytes: u64,
+) -> Result<Slot, RunError> {
     let wish: Prepare = wire.recv()?;
-    match store.reserve(settled, Some(wish.counter)) {
+    let room = store.room_for(bytes);
+    match room.and_then(|()| store.reserve(settled, Some(wish.counter))) {
         Ok(slot) => {
             wire.send(&Granted::Yes)?;
             Ok(slot)

@@ -52,6 +52,19 @@ impl Store {
         })
     }
 
+    /// Refuses a payload of so many bytes for which there is no room: asked before it is made.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`].
+    pub fn room_for(&self, bytes: u64) -> Result<(), StoreError> {
+        if bytes <= MAX_PAYLOAD && self.bytes().saturating_add(bytes) <= self.limit() {
+            return Ok(());
+        }
+        Err(StoreError::Full {
+            what: format!("{} bytes of material and {bytes} more", self.bytes()),
+        })
+    }
+
     /// Seals and stores this party's half of an entry; it is synced when this returns.
     ///
     /// # Errors
@@ -67,11 +80,7 @@ impl Store {
     ) -> Result<Pending, StoreError> {
         let id = slot.id;
         let size = payload.len() as u64;
-        if size > MAX_PAYLOAD || self.bytes().saturating_add(size) > self.limit() {
-            return Err(StoreError::Full {
-                what: format!("{} bytes of material and {size} more", self.bytes()),
-            });
-        }
+        self.room_for(size)?;
         let header = Header {
             shelf: settled.key.clone(),
             about: about.clone(),

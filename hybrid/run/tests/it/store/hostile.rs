@@ -125,7 +125,7 @@ fn numbers_are_granted_once() {
     ] {
         let mut p = party(Party::Server);
         p.peer.send(&Prepare { counter }).unwrap();
-        let outcome = drive::grant(&mut p.wire, &p.store, &p.settled);
+        let outcome = drive::grant(&mut p.wire, &p.store, &p.settled, 50);
         assert_eq!(outcome.is_ok(), granted, "{counter}");
         let answer: Granted = p.peer.recv().unwrap();
         assert_eq!(answer == Granted::Yes, granted);
@@ -133,6 +133,28 @@ fn numbers_are_granted_once() {
             assert!(!reason.contains("/machine"), "{reason}");
         }
     }
+}
+
+/// Neither party begins to make what has no place in its store.
+#[test]
+fn a_full_store_is_told_before_anything_is_made() {
+    let mut p = party(Party::Server);
+    p.store.set_limit(p.store.bytes() + 1000);
+    for (bytes, granted) in [(1001, false), (u64::MAX, false), (1000, true)] {
+        p.peer.send(&Prepare { counter: 4 }).unwrap();
+        let outcome = drive::grant(&mut p.wire, &p.store, &p.settled, bytes);
+        assert_eq!(outcome.is_ok(), granted, "{bytes}");
+        let answer: Granted = p.peer.recv().unwrap();
+        assert_eq!(answer == Granted::Yes, granted, "{answer:?}");
+        if let Granted::No(reason) = answer {
+            assert!(reason.contains("full"), "{reason}");
+        }
+    }
+    let mut p = party(Party::Client);
+    p.store.set_limit(p.store.bytes() + 1000);
+    let outcome = drive::ask(&mut p.wire, &p.store, &p.settled, 1001).map(|_| ());
+    let full = matches!(&outcome, Err(RunError::Store(StoreError::Full { .. })));
+    assert!(full, "{outcome:?}");
 }
 
 #[test]

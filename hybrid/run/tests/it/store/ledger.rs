@@ -103,6 +103,9 @@ impl Ledger {
     }
 }
 
+/// Bytes of test material.
+const HALF: u64 = 129;
+
 /// Test material: which half, and the transcript hash over and over.
 pub(crate) fn half_of(half: Party, transcript: [u8; 32]) -> Zeroizing<Vec<u8>> {
     let mut payload = vec![u8::from(half == Party::Client)];
@@ -163,7 +166,7 @@ pub(crate) fn client(
     let settled = drive::settle_client(wire, store, &key, &about)?.expect("a store");
     while store.ready_count(&settled)? < script.fill_to {
         wire.send(&Ask::Prepare)?;
-        let slot = drive::ask(wire, store, &settled)?;
+        let slot = drive::ask(wire, store, &settled, HALF)?;
         let transcript = random();
         wire.send(&transcript)?;
         let payload = half_of(Party::Client, transcript);
@@ -205,7 +208,7 @@ pub(crate) fn server(
                 settled = Some(drive::settle_server(wire, store, &key, &about)?);
             }
             (Ask::Prepare, Some(settled)) => {
-                let slot = drive::grant(wire, store, settled)?;
+                let slot = drive::grant(wire, store, settled, HALF)?;
                 let transcript: [u8; 32] = wire.recv()?;
                 let payload = half_of(Party::Server, transcript);
                 drive::keep(wire, store, settled, slot, &about, transcript, payload)?;
