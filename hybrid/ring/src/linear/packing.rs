@@ -350,13 +350,25 @@ impl Packing {
 
     /// Output polynomials whose reads cover those of all others: without groups the first, which has as many filters as any.
     fn readers(&self, input: usize) -> Vec<usize> {
-        let outputs = if self.conv.groups == 1 {
-            self.outputs().min(1)
-        } else {
-            self.outputs()
-        };
-        (0..outputs)
-            .filter(|output| self.sources(*output).contains(&input))
+        if self.conv.groups == 1 {
+            let first = 0..self.outputs().min(1);
+            return first
+                .filter(|output| self.sources(*output).contains(&input))
+                .collect();
+        }
+        // Sources rise with the output: those that read the input are neighbours, and a search finds the first. There may be as
+        // many outputs as channels, and each input asks.
+        let (mut first, mut end) = (0, self.outputs());
+        while first < end {
+            let middle = first + (end - first) / 2;
+            if self.sources(middle).end > input {
+                end = middle;
+            } else {
+                first = middle + 1;
+            }
+        }
+        (first..self.outputs())
+            .take_while(|output| self.sources(*output).contains(&input))
             .collect()
     }
 

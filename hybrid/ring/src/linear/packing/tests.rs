@@ -105,6 +105,11 @@ fn check(conv: &Conv, packing: &Packing) {
     assert_eq!(counts.up, up);
     assert_eq!(counts.down, geometry.outputs() as u64);
     assert!(choose::counts(packing).up >= up);
+    for input in (0..packing.inputs()).filter(|_| conv.groups > 1) {
+        let mut readers = packing.readers(input).into_iter();
+        let all = (0..packing.outputs()).filter(|output| packing.sources(*output).contains(&input));
+        assert!(all.eq(readers.by_ref()), "{input}");
+    }
 }
 
 fn pair(range: Range<usize>) -> impl Strategy<Value = [usize; 2]> {
