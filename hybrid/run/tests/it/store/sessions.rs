@@ -65,6 +65,9 @@ impl Parties {
         let open = |wanted: bool, party| {
             wanted.then(|| Arc::new(Store::open(&self.store(party)).unwrap()))
         };
+        // Before the server waits: on a machine so busy that this fails, it would wait for ever.
+        let peer = self.server.fingerprint();
+        let session = connect(&address, &self.client, peer, &Options::default()).unwrap();
         std::thread::scope(|scope| {
             let serving = scope.spawn(|| {
                 let grants = ServerOptions {
@@ -83,8 +86,6 @@ impl Parties {
                 store: open(stores.0, self.place),
                 ..wishes
             };
-            let peer = self.server.fingerprint();
-            let session = connect(&address, &self.client, peer, &Options::default()).unwrap();
             let run = || {
                 let mut client = Client::start(session, &wishes)?;
                 let outcome = work(&mut client, &self.input)?;
