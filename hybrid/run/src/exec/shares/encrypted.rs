@@ -4,7 +4,7 @@
 //!   that a layer is the first to read are drawn here.
 //! - Secure against: semi-honest, either side. The server sees ciphertexts under a key of this preparation (RLWE). The client
 //!   sees replies that a fresh encryption of zero, a uniform mask and flooding hide, as `privet-he` says; how well is
-//!   [`Plan::hiding`](privet_plan::Plan::hiding). The server refuses weights above the norm class that the plan states.
+//!   [`Plan::hiding`](privet_plan::Plan::hiding). The server refuses weights above the norm class that the plan states, and says so.
 //! - From: Delphi (eprint 2020/050) for doing this before the input is known, Cheetah (eprint 2022/207) for products of polynomials.
 //!   Differs: see `privet_ring::linear::packing` and `privet-he`; inputs of later layers are on their way while the server
 //!   multiplies an earlier one, in the client's order of [`schedule`](privet_plan::lattice::schedule).

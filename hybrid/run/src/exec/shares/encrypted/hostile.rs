@@ -237,3 +237,40 @@ fn replayed_messages_are_another_number_or_the_peers_fault() {
         }
     }
 }
+
+/// A plan whose classes are not the network's: the server multiplies nothing, and the client hears why.
+#[test]
+fn weights_above_their_public_class_are_refused_and_the_client_is_told() {
+    let vectors = privet_model::quant::vectors();
+    let layers = |model: &Model| {
+        let nodes = model.graph.nodes.iter();
+        nodes.filter(|node| node.op.weight_bits().is_some()).count()
+    };
+    let most = vectors.iter().max_by_key(|v| layers(&v.model)).unwrap();
+    let mut model = most.model.clone();
+    let heavy = model.params.iter_mut().flatten();
+    let heavy = heavy.filter(|params| !params.weights.is_empty()).last();
+    heavy.unwrap().weights[0] = 1 << 20;
+    let options = PlanOptions {
+        backend: Backend::Hybrid,
+        norms: vec![privet_plan::NormClass::of_log2(1.0).unwrap(); layers(&model)],
+        ..PlanOptions::default()
+    };
+    let plan = Plan::new(model.graph.clone(), options, 1 << 30).unwrap();
+    let (mut ours, mut theirs) = Session::pair(1);
+    let (client, server) = std::thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            let owner = Owner::Server(&model);
+            run(&plan, owner, &mut theirs, &mut Masks::new())
+        });
+        let mut drawn = masks(&plan, Owner::Client).unwrap();
+        let client = run(&plan, Owner::Client, &mut ours, &mut drawn);
+        (client, server.join().unwrap())
+    });
+    let server = server.unwrap_err();
+    assert!(matches!(server, RunError::Incompatible(_)), "{server:?}");
+    let client = client.unwrap_err();
+    assert!(matches!(client, RunError::Net(_)), "{client:?}");
+    let line = client.to_string();
+    assert!(line.contains("exceed the norm class"), "{line}");
+}

@@ -18,6 +18,9 @@ use crate::weights::{ModelWeights, Size};
 /// Evaluated weights that are held at a time, in bytes.
 const WEIGHTS: usize = 64 << 20;
 
+/// Why nothing is multiplied: the plan's classes are not those of the network that is served.
+const ABOVE_CLASS: &str = "weights exceed the norm class that the plan states; plan again";
+
 /// The server's part of a preparation: the client's public key.
 pub(super) struct Server {
     key: PublicKey,
@@ -48,9 +51,9 @@ impl Server {
         };
         for planned in layers {
             if !planned.layer.lattice.norm.covers(of(planned)?) {
-                return Err(RunError::Incompatible(
-                    "weights exceed the norm class that the plan states; plan again".to_owned(),
-                ));
+                // Before anything is multiplied, and while the client may still be sending.
+                channel.abort(ABOVE_CLASS);
+                return Err(RunError::Incompatible(ABOVE_CLASS.to_owned()));
             }
         }
         layers
