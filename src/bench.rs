@@ -8,13 +8,13 @@ use privet_benchmarks::deepsecure::BenchError;
 use privet_benchmarks::imagenet::Ablation;
 use privet_benchmarks::{Table, deepsecure, garble, he, imagenet, nonlinear, ot};
 use privet_net::Link;
-use privet_plan::Backend;
 use privet_plan::compare::Operand;
+use privet_plan::{Backend, Choice};
 use serde_json::Value;
 
 use crate::failure::{Failure, Kind};
 use crate::models::QuantArgs;
-use crate::options::StrictArgs;
+use crate::options::{OnlineArgs, StrictArgs};
 use crate::table::columns;
 
 /// Measure; the rows are for machines with --json.
@@ -157,6 +157,8 @@ pub(crate) struct ImagenetArgs {
     /// compared by 1-of-16 transfers (few-transfers), or by private products of bits (few-bits).
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     ablation: Vec<Ablation>,
+    #[command(flatten)]
+    online: OnlineArgs,
     /// Sessions of each combination.
     #[arg(long, value_name = "N", default_value_t = 1)]
     runs: usize,
@@ -314,6 +316,9 @@ fn imagenet_run(args: &ImagenetArgs) -> Result<(), Failure> {
             "--ablation {ablation} concerns none of these backends"
         )));
     }
+    for backend in &args.backend {
+        args.online.suits(Choice::Only(*backend))?;
+    }
     let scratch = std::env::temp_dir().join(format!("privet-bench-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).map_err(|e| Failure::file(scratch.display(), e))?;
     let model = crate::models::quantised(&args.model, &args.quant)?;
@@ -332,6 +337,7 @@ fn imagenet_run(args: &ImagenetArgs) -> Result<(), Failure> {
         memory_budget: args.memory_budget,
         strict: args.strict.strict,
         ablations: args.ablation.clone(),
+        all_online: args.online.no_prepare,
         runs: args.runs.max(1),
     };
     let table = imagenet::run(&options, &mut follow);

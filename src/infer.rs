@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::failure::{Failure, Kind};
 use crate::identity::Place;
 use crate::models::{prepare, samples};
-use crate::options::{CapArgs, SessionArgs, StrictArgs};
+use crate::options::{CapArgs, OnlineArgs, SessionArgs, StrictArgs};
 use crate::progress::Bar;
 use crate::rates::RatesPlace;
 use crate::store::{StorePlace, open_or_say};
@@ -60,6 +60,8 @@ pub(crate) struct Infer {
     #[command(flatten)]
     strict: StrictArgs,
     #[command(flatten)]
+    online: OnlineArgs,
+    #[command(flatten)]
     caps: CapArgs,
     #[command(flatten)]
     rates: RatesPlace,
@@ -86,6 +88,7 @@ pub(crate) fn party(text: &str) -> Result<Party, String> {
 
 /// Runs the command.
 pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
+    args.online.suits(args.backend)?;
     // Files first: nobody is bothered with a session that has no input.
     let files = args
         .input
@@ -119,6 +122,7 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
         reveal: args.reveal,
         garbler: args.garbler,
         strict: args.strict.strict,
+        all_online: args.online.no_prepare,
         caps: args.caps.caps(),
         rates: args.rates.load_or_say(args.session.threads).rates,
         link: args.session.link_model(),
@@ -158,9 +162,9 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The store, where there is one and the peer is known.
+/// The store, where there is one, the peer is known, and stored material may be used.
 fn store(args: &Infer) -> Result<Option<Arc<Store>>, Failure> {
-    if args.session.insecure_plain {
+    if args.session.insecure_plain || args.online.no_prepare {
         return Ok(None);
     }
     let directory = args.store.directory(&args.place)?;
@@ -275,6 +279,7 @@ fn json_line(
             json!(plan.options.backend.to_string()),
         );
         fields.insert("prepared".to_owned(), json!(report.prepared));
+        fields.insert("all_online".to_owned(), json!(report.all_online));
         fields.insert("offline".to_owned(), json!(report.offline));
         fields.insert("online".to_owned(), json!(report.online));
         fields.insert("setup_bytes".to_owned(), json!(report.setup_bytes));

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 use privet_net::Link;
-use privet_plan::{Caps, LinkModel};
+use privet_plan::{Backend, Caps, Choice, LinkModel};
+
+use crate::failure::Failure;
 
 /// A number of bytes: digits with an optional K, M, G or T and an optional B or iB (always powers of 1024).
 pub(crate) fn size(text: &str) -> Result<u64, String> {
@@ -92,6 +94,28 @@ pub(crate) struct StrictArgs {
     /// the weights better, for more bytes and work. In force when either party asks.
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+/// Whether anything is prepared.
+#[derive(Args, Clone)]
+pub(crate) struct OnlineArgs {
+    /// Under ot, gc+ot or hybrid prepare nothing before an input is known: products are taken of the inputs' own shares, layer by layer.
+    /// Less in all and less memory; more from the input to the answer. Stored material is left alone.
+    #[arg(long)]
+    pub(crate) no_prepare: bool,
+}
+
+impl OnlineArgs {
+    /// Refuses the wish where there is nothing that it could mean.
+    pub(crate) fn suits(&self, backend: Choice) -> Result<(), Failure> {
+        let mut backends = backend.backends();
+        if self.no_prepare && !backends.any(Backend::shares) {
+            return Err(Failure::usage(format!(
+                "--no-prepare: --backend {backend} prepares nothing anyway; it is for ot, gc+ot, hybrid and auto"
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// What a party accepts of a plan.

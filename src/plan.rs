@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::models::{Loaded, QuantArgs, load, quantise};
-use crate::options::{StrictArgs, link_model};
+use crate::options::{OnlineArgs, StrictArgs, link_model};
 use crate::rates::{Known, RatesPlace};
 use crate::table::{bytes, columns, count, seconds};
 
@@ -50,6 +50,8 @@ pub(crate) struct PlanArgs {
     reveal: Reveal,
     #[command(flatten)]
     strict: StrictArgs,
+    #[command(flatten)]
+    online: OnlineArgs,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -57,6 +59,7 @@ pub(crate) struct PlanArgs {
 
 /// Runs `plan`.
 pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
+    args.online.suits(args.backend)?;
     if args.calibrate {
         calibrate(args)?;
     }
@@ -106,6 +109,7 @@ fn plan(args: &PlanArgs, path: &Path, known: &Known) -> Result<(), Failure> {
         reveal: args.reveal,
         norms: NormClass::of_model(&model),
         strict: args.strict.strict,
+        all_online: args.online.no_prepare,
         ..PlanOptions::default()
     };
     let link = link_model(args.link);
@@ -160,11 +164,12 @@ fn plan_json(plan: &Plan, known: &Known, name: Link) -> Value {
         .zip(plan.layer_seconds(rates, link))
         .map(|(((layer, cost), (_, offline)), seconds)| {
             let weights = live.get(layer.as_str());
+            let ots = |of: &StepCost| of.client_silent + of.server_silent;
             json!({
                 "name": layer, "ands": cost.work(), "bytes": cost.bytes(),
                 "seconds": seconds,
                 "offline_bytes": offline.bytes(),
-                "ots": offline.client_silent + offline.server_silent,
+                "ots": ots(offline) + ots(cost),
                 "live_weights": weights.map(|(live, _)| live),
                 "weights": weights.map(|(_, all)| all),
             })
@@ -176,6 +181,7 @@ fn plan_json(plan: &Plan, known: &Known, name: Link) -> Value {
         "backend": plan.options.backend.to_string(),
         "reveal": plan.options.reveal.to_string(),
         "comparison": plan.options.backend.boolean().then(|| plan.options.comparison.to_string()),
+        "all_online": plan.options.all_online,
         "link": name.to_string(),
         "layers": layers,
         "ands": cost.work(),
@@ -236,7 +242,7 @@ fn part(cost: &StepCost, seconds: f64) -> Value {
 fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Comparison>) {
     let (rates, link) = (&known.rates, &link_model(name));
     let estimate = plan.seconds(rates, link);
-    let shares = plan.options.backend.shares();
+    let ahead = plan.options.backend.shares() && !plan.options.all_online;
     let live = live_weights(&plan.graph);
     let row = |name: &str, cost: &StepCost, offline: &StepCost, online: f64| {
         let mut row = vec![name.to_owned()];
@@ -245,7 +251,7 @@ fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Compari
             row.push(terms.unwrap_or_default());
         }
         row.push(count(cost.work()));
-        if shares {
+        if ahead {
             row.push(bytes(offline.bytes()));
         }
         row.push(bytes(cost.bytes()));
@@ -267,13 +273,15 @@ fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Compari
     if !live.is_empty() {
         head.push("live weights");
     }
-    head.extend(if shares {
+    head.extend(if ahead {
         &["ANDs", "offline", "online", "online estimate"][..]
+    } else if plan.options.all_online {
+        &["ANDs", "bytes", "estimate"]
     } else {
         &["non-XOR gates", "bytes", "estimate"]
     });
     print!("{}", columns(&head, &rows));
-    if shares {
+    if ahead {
         let (offline, total) = (&plan.cost.offline, plan.cost.total());
         println!(
             "\n  before the input is known: {} OTs, about {}; in all {}, about {}",
@@ -281,6 +289,12 @@ fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Compari
             seconds(estimate.offline),
             bytes(total.bytes()),
             seconds(estimate.total()),
+        );
+    }
+    if plan.options.all_online {
+        println!(
+            "\n  nothing is prepared: {} OTs are made layer by layer, all of it once the input is known",
+            count(cost.client_silent + cost.server_silent)
         );
     }
     if plan.options.backend.boolean() {

@@ -124,6 +124,9 @@ pub(crate) fn report(report: &Report) -> String {
         seconds(report.seconds),
     ]);
     let mut text = columns(&["layer", "ANDs", "bytes", "time"], &rows);
+    if report.all_online {
+        text.push_str("  nothing was prepared: all of it once the input was known\n");
+    }
     if let Some(bits) = &report.hiding {
         text.push_str(&format!("  {}\n", hiding(bits)));
     }

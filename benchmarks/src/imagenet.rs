@@ -40,6 +40,8 @@ pub struct Options {
     pub strict: bool,
     /// What is taken away or replaced, a row for each way of it; none: a row for the program as it is.
     pub ablations: Vec<Ablation>,
+    /// Nothing is prepared before an input is known.
+    pub all_online: bool,
     /// Sessions of each combination.
     pub runs: usize,
 }
@@ -174,6 +176,9 @@ fn pair<'a>(options: &'a Options, case: &Case) -> Pair<'a> {
     }
     let mut infer: Vec<String> = both().collect();
     infer.extend(case.variant.iter().flat_map(|v| v.wishes()));
+    if options.all_online {
+        infer.push("--no-prepare".to_owned());
+    }
     if !options.samples.is_empty() {
         let samples: Vec<String> = options.samples.iter().map(usize::to_string).collect();
         infer.extend(["--index".to_owned(), samples.join(",")]);

@@ -37,6 +37,7 @@ pub(super) fn figures(printed: &Printed, warming: usize) -> Value {
         "comparison": first("/comparison"),
         "client_peak_rss": peak(all),
         "server_peak_rss": peak(server),
+        "all_online": first("/all_online"),
         "parameters": first("/encryption/set"),
         "log2_error": first("/encryption/log2_error"),
         "hiding_bits_per_coefficient": first("/encryption/bits_per_coefficient"),
@@ -59,7 +60,7 @@ mod tests {
     fn rows_tell_offline_from_online() {
         let answer = |exact: bool, online: f64| {
             json!({
-                "label": 7, "exact": exact, "seconds": 3.0, "bytes": 100, "peak_rss": 5,
+                "label": 7, "exact": exact, "all_online": true, "seconds": 3.0, "bytes": 100, "peak_rss": 5,
                 "offline": { "seconds": 2.0, "bytes": 60, "flights": 4 },
                 "online": { "seconds": online, "bytes": 40, "flights": 6 },
                 "cpu_seconds": 2.0 * online, "encryption": { "set": "Pair50", "log2_error": -120.0 },
@@ -75,6 +76,7 @@ mod tests {
         };
         let row = figures(&printed, 0);
         assert_eq!(row["exact"], true);
+        assert_eq!(row["all_online"], true);
         assert_eq!(row["online_seconds"], 2.0);
         assert_eq!(
             (&row["offline_bytes"], &row["flights"]),

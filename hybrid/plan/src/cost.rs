@@ -118,7 +118,8 @@ impl StepCost {
 /// What a whole plan costs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Cost {
-    /// Sum over the steps of one inference, once its input is known.
+    /// Sum over the steps of one inference, once its input is known. Where nothing is prepared, with the bytes of random correlated OTs as
+    /// for the first one of a session.
     pub inference: StepCost,
     /// Sum over the material of one inference, the bytes of its random correlated OTs included as
     /// for the first one of a session.

@@ -166,17 +166,22 @@ impl Lowering<'_> {
         self.push_prepared(layer, kind, cost, StepCost::default(), Demand::default())
     }
 
-    /// Pushes a step some of whose work is done before the input is known.
+    /// Pushes a step some of whose work is done before the input is known, or right before the step where nothing is prepared.
     fn push_prepared(
         &mut self,
         layer: &str,
         kind: StepKind,
-        cost: StepCost,
+        mut cost: StepCost,
         mut offline: StepCost,
         demand: Demand,
     ) -> Result<(), PlanError> {
         offline.client_silent += demand.transfers_sent(true);
         offline.server_silent += demand.transfers_sent(false);
+        if self.options.all_online {
+            // Trees of silent OT take a message each way before the step's first.
+            offline.flights += if demand.is_empty() { 0 } else { 2 };
+            cost.add(&std::mem::take(&mut offline));
+        }
         self.charge((std::mem::size_of::<Step>() + layer.len()) as u64)?;
         let tweak_base = self.tweaks;
         self.tweaks += cost.tweaks();

@@ -157,6 +157,9 @@ pub struct PlanOptions {
     /// Products under encryption take the largest parameters whatever smaller ones would do: replies hide the weights better.
     /// Where nothing is encrypted, false.
     pub strict: bool,
+    /// Nothing is prepared before the input is known: products are taken of the client's own shares in the course of the inference, and
+    /// material is made for each layer when it is due. Where nothing could be prepared, false.
+    pub all_online: bool,
 }
 
 impl Default for PlanOptions {
@@ -168,6 +171,7 @@ impl Default for PlanOptions {
             norms: Vec::new(),
             comparison: Comparison::default(),
             strict: false,
+            all_online: false,
         }
     }
 }

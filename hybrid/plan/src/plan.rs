@@ -64,6 +64,7 @@ impl Plan {
             options.norms.clear();
             options.strict = false;
         }
+        options.all_online &= options.backend.shares();
         if !options.backend.boolean() {
             options.comparison = Comparison::default();
         }
@@ -74,8 +75,14 @@ impl Plan {
             .iter()
             .for_each(|step| inference.add(&step.cost));
         let bits = demand(&lowered.steps);
-        let (offline, under_way) = offline(&lowered.steps, &bits);
-        let material = material(&lowered.buffers, &lowered.steps);
+        let (offline, under_way) = if options.all_online {
+            inference.add(&beside_layers(&lowered.steps, &inference));
+            let layers = layers_under_encryption(&lowered.steps);
+            (StepCost::default(), layers.into_iter().max().unwrap_or(0))
+        } else {
+            offline(&lowered.steps, &bits)
+        };
+        let material = material(&lowered.buffers, &lowered.steps, options.all_online);
         let memory = FIXED_MEMORY
             + peak_labels(&lowered.buffers, &lowered.steps, &options)?
             + lowered.charged
@@ -140,6 +147,15 @@ impl Plan {
         let (first, second) = silent::bytes_after(&self.cost.offline, 0);
         let (client, server) = silent::bytes_after(&self.cost.offline, before);
         self.cost.offline.bytes() - (first + second) + client + server
+    }
+
+    /// Application bytes of an inference once its input is known, when `before` others were made in the session: as
+    /// [`Plan::offline_bytes`], where nothing is prepared.
+    #[must_use]
+    pub fn online_bytes(&self, before: u64) -> u64 {
+        let (first, second) = silent::bytes_after(&self.cost.inference, 0);
+        let (client, server) = silent::bytes_after(&self.cost.inference, before);
+        self.cost.inference.bytes() - (first + second) + client + server
     }
 
     fn by_layer(&self, cost: impl Fn(&Step) -> StepCost) -> Vec<(String, StepCost)> {
@@ -209,6 +225,19 @@ fn hash(
     Ok(hasher.finalize().into())
 }
 
+/// What comes to the layers' sum where nothing is prepared: the bytes of random correlated OTs, and the key.
+fn beside_layers(steps: &[Step], layers: &StepCost) -> StepCost {
+    let (client_bytes, server_bytes) = silent::bytes_after(layers, 0);
+    let key = encrypted(steps)
+        .next()
+        .map(|lattice| lattice.set.key_bytes());
+    StepCost {
+        client_bytes: client_bytes + key.unwrap_or(0),
+        server_bytes,
+        ..StepCost::default()
+    }
+}
+
 /// What making the material takes, and the most bytes that a party keeps of what comes while it sends.
 fn offline(steps: &[Step], bits: &Demand) -> (StepCost, u64) {
     let mut sum = StepCost::default();
@@ -234,13 +263,27 @@ fn layers_under_encryption(steps: &[Step]) -> Vec<u64> {
     let layers = steps
         .iter()
         .filter(|step| step.under_encryption().is_some());
-    layers.map(|step| step.offline.bytes()).collect()
+    layers
+        .map(|step| step.offline.bytes() + step.cost.bytes())
+        .collect()
 }
 
-/// Bytes of one inference's material at the party that keeps more: the client with its masks.
-fn material(buffers: &[Buffer], steps: &[Step]) -> u64 {
+/// Bytes of material that the party keeps which keeps more, the client with its masks: of one inference, or of a layer where each makes its
+/// own.
+fn material(buffers: &[Buffer], steps: &[Step], by_layer: bool) -> u64 {
+    let each = steps.iter().map(|step| {
+        let bits = material_for_bits(&step.demand);
+        words_of_material(buffers, &step.kind) + bits
+    });
+    if by_layer {
+        return each.max().unwrap_or(0);
+    }
+    each.sum()
+}
+
+fn words_of_material(buffers: &[Buffer], kind: &StepKind) -> u64 {
     let words = |id: &BufferId| buffers.get(id.0 as usize).map_or(0, Buffer::bytes);
-    let each = steps.iter().map(|step| match &step.kind {
+    match kind {
         StepKind::Share(ShareStep::Mask { out, .. }) => words(out),
         StepKind::Share(ShareStep::Linear(linear)) => words(&linear.out),
         StepKind::Share(
@@ -257,9 +300,11 @@ fn material(buffers: &[Buffer], steps: &[Step]) -> u64 {
         | StepKind::Cells(_)
         | StepKind::Wire(_)
         | StepKind::Output { .. } => 0,
-    });
-    let bits = demand(steps);
-    let bits = 24 * bits.triples
+    }
+}
+
+fn material_for_bits(bits: &Demand) -> u64 {
+    24 * bits.triples
         + 40 * bits.common_triples
         + 16 * (bits.client_oles + bits.server_oles)
         + 1032 * (bits.client_transfers + bits.server_transfers)
@@ -268,8 +313,7 @@ fn material(buffers: &[Buffer], steps: &[Step]) -> u64 {
             .into_iter()
             .flatten()
             .map(|(shape, words)| 8 * u64::from(shape.table_bits()) * words)
-            .sum::<u64>();
-    each.sum::<u64>() + bits
+            .sum::<u64>()
 }
 
 /// Layers whose products are made under encryption.

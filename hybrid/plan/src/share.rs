@@ -4,6 +4,9 @@
 //! mask r, uniform in the whole ring, drawn afresh for each tensor and inference before the input is
 //! known, one for all readers. Offline, products by oblivious transfer turn r into shares of W·r;
 //! online the client sends its share less r, and the server applies W to x − r in the clear.
+//!
+//! Where nothing is prepared ([`PlanOptions::all_online`](crate::PlanOptions::all_online)) there are no masks: products turn the client's own
+//! share of x into shares, when the layer is due, and the server applies W to its own in the clear.
 
 use privet_model::quant::ir::{Graph, Node, Op};
 use privet_netlists::catalogue::BlockSpec;
@@ -200,17 +203,17 @@ pub const COMPARED: usize = 1 << 15;
 pub struct ShareLinear {
     /// Graph node whose parameters are used.
     pub node: usize,
-    /// Masked words.
+    /// Masked words; the parties' own shares where nothing is prepared.
     pub input: BufferId,
     /// Results, in a ring of their buffer's width.
     pub out: BufferId,
     /// Width of a weight.
     pub weight_bits: u32,
-    /// How shares of W·r are made.
+    /// How shares of W·r are made, where r is the client's share of what is read.
     pub products: Products,
 }
 
-/// How the parties get shares of products of the server's weights with the client's masks.
+/// How the parties get shares of products of the server's weights with the client's masks, or its own shares where nothing is prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Products {
     /// By oblivious transfer.

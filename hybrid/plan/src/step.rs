@@ -78,7 +78,7 @@ pub struct Step {
     /// What it costs once the input is known.
     pub cost: crate::cost::StepCost,
     /// What its material costs, made before; without the bytes of random correlated OTs, which are
-    /// made in bulk.
+    /// made in bulk. Where nothing is prepared, a part of `cost`, likewise.
     pub offline: crate::cost::StepCost,
     /// Material for bits that it uses up.
     pub demand: Demand,

@@ -31,6 +31,8 @@ pub struct ClientOptions {
     pub garbler: Party,
     /// Products under encryption take the largest parameters; they do as well where the server asks for it.
     pub strict: bool,
+    /// Nothing is prepared before the input is known: every layer's material is made when the layer is due. Stored material is not used.
+    pub all_online: bool,
     /// What the plan may cost.
     pub caps: Caps,
     /// For the estimate of seconds that the cap is compared with.
@@ -54,6 +56,7 @@ impl Default for ClientOptions {
             reveal: Reveal::Label,
             garbler: Party::Server,
             strict: false,
+            all_online: false,
             caps: Caps::default(),
             rates: Rates::default(),
             link: LinkModel::LOOPBACK,
@@ -170,6 +173,11 @@ impl Client {
                 "nothing can be prepared for --backend {}; ask for ot, gc+ot or hybrid",
                 self.plan.options.backend
             )));
+        }
+        if self.plan.options.all_online {
+            return Err(RunError::Incompatible(
+                "this session's plan prepares nothing before an input is known".to_owned(),
+            ));
         }
         if self.shelf.is_none() {
             return Err(RunError::Incompatible(
@@ -350,6 +358,7 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<(Plan, [u8; 1
         reveal: options.reveal,
         garbler: options.garbler,
         strict: options.strict,
+        all_online: options.all_online,
         insecure_verify: options.insecure_verify,
     })?;
     let (model, graph, granted, hash) = match control.recv_msg(MAX_OFFER)? {
@@ -368,6 +377,7 @@ fn agree(session: &mut Session, options: &ClientOptions) -> Result<(Plan, [u8; 1
     };
     let as_wished = granted.reveal == options.reveal
         && granted.garbler == options.garbler
+        && granted.all_online == (options.all_online && granted.backend.shares())
         && (granted.strict || !options.strict || granted.backend != Backend::Hybrid)
         && options.backend.allows(granted.backend)
         && (!granted.backend.boolean() || options.comparison.allows(granted.comparison));

@@ -9,7 +9,9 @@ use privet_plan::{Party, Plan};
 
 use crate::error::RunError;
 use crate::exec::shares::correlated::Correlated;
+use crate::exec::shares::fresh::Fresh;
 use crate::exec::shares::material::{Material, Owner};
+use crate::exec::shares::supply::Supply;
 use crate::exec::shares::{ShareExecutor, Side};
 use crate::exec::{Executor, Outcome, Programs, Worker};
 use crate::process::Stopwatch;
@@ -69,25 +71,31 @@ impl Engine {
         plan: &Plan,
         owner: Owner<'_>,
     ) -> Result<(Material, Phase), RunError> {
-        if !plan.options.backend.shares() {
+        if !plan.options.backend.shares() || plan.options.all_online {
             return Err(RunError::Contradiction(
                 "material for a plan that needs none",
             ));
         }
+        self.correlate(session)?;
         let (mark, began) = (Mark::of(session), Instant::now());
-        if self.correlated.is_none() {
-            self.correlated = Some(Correlated::set_up(session.lane(0)?, self.is_server)?);
-            self.setup = self.setup.and(mark.until(session, began));
-        }
-        let (mark, began) = (Mark::of(session), Instant::now());
-        let correlated = self.correlated.as_mut().ok_or(RunError::Contradiction(
-            "a session without correlated transfers",
-        ))?;
+        let correlated = self.correlated.as_mut().ok_or(UNCORRELATED)?;
         let channel = session.lane(0)?;
         channel.set_phase("offline");
         let material = Material::prepare(plan, owner, correlated, self.weights.as_ref(), channel)?;
         channel.set_phase("inference");
         Ok((material, mark.until(session, began)))
+    }
+
+    /// Sets silent OT up, once in a session.
+    fn correlate(&mut self, session: &mut Session) -> Result<(), RunError> {
+        if self.correlated.is_none() {
+            let (mark, began) = (Mark::of(session), Instant::now());
+            let channel = session.lane(0)?;
+            self.correlated = Some(Correlated::set_up(channel, self.is_server)?);
+            channel.set_phase("inference");
+            self.setup = self.setup.and(mark.until(session, began));
+        }
+        Ok(())
     }
 
     /// One inference; `material` that was prepared, where there is any, is used up.
@@ -102,6 +110,10 @@ impl Engine {
         let (watch, evaluated) = (Stopwatch::start(), self.evaluated());
         let mut offline = Phase::default();
         let material = match material {
+            None if plan.options.all_online => {
+                self.correlate(session)?;
+                None
+            }
             None if plan.options.backend.shares() => {
                 let (made, phase) = self.prepare(session, plan, side.into())?;
                 offline = phase;
@@ -114,12 +126,15 @@ impl Engine {
         self.inferences += 1;
         let outcome = match material {
             Some(material) => {
-                let programs = &mut self.programs;
-                ShareExecutor::new(plan, programs, side, inference, material)?.run(
+                let (programs, supply) = (&mut self.programs, Supply::made(material));
+                ShareExecutor::new(plan, programs, side, inference, supply)?.run(
                     session.lanes_mut(),
                     &mut self.seats,
                     progress,
                 )?
+            }
+            None if plan.options.all_online => {
+                self.fresh(session, plan, side, inference, progress)?
             }
             None => self.garbled(session, plan, side, inference, progress)?,
         };
@@ -133,6 +148,23 @@ impl Engine {
     /// Polynomials of weights that this session has evaluated.
     fn evaluated(&self) -> u64 {
         self.weights.as_ref().map_or(0, ModelWeights::evaluated)
+    }
+
+    /// One inference whose material is made in its course, behind [`Engine::correlate`].
+    fn fresh(
+        &mut self,
+        session: &mut Session,
+        plan: &Plan,
+        side: Side<'_>,
+        inference: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome, RunError> {
+        let correlated = self.correlated.as_mut().ok_or(UNCORRELATED)?;
+        let source = (correlated, self.weights.as_ref());
+        let fresh = Fresh::begin(plan, side.into(), source, session.lane(0)?)?;
+        let (programs, supply) = (&mut self.programs, Supply::fresh(fresh));
+        let mut executor = ShareExecutor::new(plan, programs, side, inference, supply)?;
+        executor.run(session.lanes_mut(), &mut self.seats, progress)
     }
 
     fn garbled(
@@ -155,6 +187,8 @@ impl Engine {
         executor.run(&mut workers, input, progress)
     }
 }
+
+const UNCORRELATED: RunError = RunError::Contradiction("a session without correlated transfers");
 
 /// Counters of a session at some time.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use privet_plan::{Choice, Comparison, PlanOptions, Reveal};
 use serde::{Deserialize, Serialize};
 
 /// Version of everything that two parties must share beyond the channel.
-pub const PROTOCOL: u32 = 7;
+pub const PROTOCOL: u32 = 8;
 
 /// Largest offer, bytes. A graph of a thousand layers with class names takes some 100 kB, the largest
 /// projection 8 MiB.
@@ -41,6 +41,8 @@ pub struct Hello {
     pub garbler: privet_plan::Party,
     /// Products under encryption shall take the largest parameters; the server may insist on them too.
     pub strict: bool,
+    /// Nothing shall be prepared before the input is known.
+    pub all_online: bool,
     /// The client will send its input in the clear to have the answer checked (both sides must allow it).
     pub insecure_verify: bool,
 }

@@ -45,7 +45,7 @@ pub(crate) struct Taken {
 const UNSETTLED: &str = "it speaks of prepared material before holdings were compared";
 
 impl Shelf {
-    /// None where there is no store, no authenticated peer, or nothing that could be prepared.
+    /// None where there is no store, no authenticated peer, or nothing that is prepared.
     pub(crate) fn new(
         store: Option<&Arc<Store>>,
         session: &Session,
@@ -54,7 +54,8 @@ impl Shelf {
         plan: &Plan,
     ) -> Option<Self> {
         let (store, peer) = (store?, session.peer()?);
-        plan.options.backend.shares().then(|| Self {
+        let prepares = plan.options.backend.shares() && !plan.options.all_online;
+        prepares.then(|| Self {
             store: Arc::clone(store),
             key: ShelfKey {
                 peer,

@@ -86,6 +86,8 @@ pub struct Report {
     pub offline: Phase,
     /// The material was prepared in an earlier session: `offline` is what that took then.
     pub prepared: bool,
+    /// Nothing was prepared: material was made layer by layer, once the input was known, and is part of `online`.
+    pub all_online: bool,
     /// The part that waits for the input.
     pub online: Phase,
     /// User and system seconds of this whole process during the inference, its material included unless that was prepared earlier;
@@ -120,6 +122,7 @@ impl Report {
             seconds: total.seconds,
             offline,
             prepared: false,
+            all_online: plan.options.all_online,
             online,
             cpu_seconds: None,
             evaluated_weights: 0,

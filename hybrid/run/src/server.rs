@@ -353,6 +353,7 @@ fn choose<'m>(
         garbler: hello.garbler,
         norms: NormClass::of_model(&offered.model),
         strict: hello.strict || options.strict,
+        all_online: hello.all_online,
         ..PlanOptions::default()
     };
     Ok((offered, granted))

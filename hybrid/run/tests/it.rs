@@ -15,6 +15,7 @@ mod it {
     mod hostile;
     mod models;
     mod modes;
+    mod online;
     mod ops;
     mod random;
     mod real;

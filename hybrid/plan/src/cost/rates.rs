@@ -134,14 +134,17 @@ impl Rates {
         Ok(())
     }
 
-    /// Seconds of a step once the input is known.
+    /// Seconds of a step once the input is known, without correlated OTs of products that are taken then.
     #[must_use]
     pub fn online(&self, cost: &StepCost, link: &LinkModel) -> f64 {
+        let products = self.of_products(cost);
         let garbled = cost.non_xor() as f64 / self.gates + cost.cots as f64 / self.cots;
         let wire = link.exchange(cost);
         let clear = cost.clear as f64 / self.clear;
         let moved = if cost.non_xor() + cost.cots > 0 {
             garbled.max(wire)
+        } else if products > 0.0 {
+            products.max(wire)
         } else {
             cost.triples as f64 / self.ands + cost.bytes() as f64 / self.bytes + wire
         };
@@ -151,12 +154,17 @@ impl Rates {
     /// Seconds of the preparation of a step, or of several that follow each other, without correlated OTs.
     #[must_use]
     pub fn offline(&self, cost: &StepCost, link: &LinkModel) -> f64 {
-        let work = cost.encrypted as f64 / self.encrypted
+        let work = self.of_products(cost);
+        work.max(link.exchange(cost)) + self.waiting(cost, link)
+    }
+
+    /// Work at products under encryption and by transfers.
+    fn of_products(&self, cost: &StepCost) -> f64 {
+        cost.encrypted as f64 / self.encrypted
             + cost.evaluated as f64 / self.evaluated
             + cost.products as f64 / self.products
             + cost.answered as f64 / self.answered
-            + cost.fields as f64 / self.fields;
-        work.max(link.exchange(cost)) + self.waiting(cost, link)
+            + cost.fields as f64 / self.fields
     }
 
     /// Seconds of material for bits, and of correlated OTs for products that the client or the server sends.

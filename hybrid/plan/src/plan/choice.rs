@@ -6,6 +6,7 @@ use super::Plan;
 use crate::cost::{LinkModel, Rates, Seconds, StepCost};
 use crate::error::PlanError;
 use crate::options::{Backend, Caps, Choice, Comparison, PlanOptions};
+use crate::step::Step;
 
 impl Plan {
     /// The plan of the cheapest backend among `backends` and comparison among those of `comparison` that can run the graph within
@@ -95,8 +96,12 @@ impl Plan {
     pub fn seconds(&self, rates: &Rates, link: &LinkModel) -> Seconds {
         let (mut online, mut layers) = (0.0, StepCost::default());
         for step in &self.steps {
-            online += rates.online(&step.cost, link);
+            online += self.step_seconds(step, rates, link);
             layers.add(&step.offline);
+        }
+        if self.options.all_online {
+            let offline = 0.0;
+            return Seconds { offline, online };
         }
         layers.flights = self.cost.offline.flights;
         // Correlated OTs that products take beside those of material for bits.
@@ -118,13 +123,33 @@ impl Plan {
     pub fn layer_seconds(&self, rates: &Rates, link: &LinkModel) -> Vec<f64> {
         let mut layers: Vec<(&str, f64)> = Vec::new();
         for step in &self.steps {
-            let seconds = rates.online(&step.cost, link);
+            let seconds = self.step_seconds(step, rates, link);
             match layers.last_mut() {
                 Some((name, sum)) if *name == step.layer => *sum += seconds,
                 _ => layers.push((&step.layer, seconds)),
             }
         }
         layers.into_iter().map(|(_, seconds)| seconds).collect()
+    }
+
+    /// Estimated seconds of a step once the input is known; where nothing is prepared, with the material that it uses up.
+    fn step_seconds(&self, step: &Step, rates: &Rates, link: &LinkModel) -> f64 {
+        let online = rates.online(&step.cost, link);
+        if !self.options.all_online {
+            return online;
+        }
+        let beside =
+            |all: u64, by_client| all.saturating_sub(step.demand.transfers_sent(by_client));
+        let products = (
+            beside(step.cost.client_silent, true),
+            beside(step.cost.server_silent, false),
+        );
+        // Its delays are among the step's flights.
+        let near = LinkModel {
+            round_trip: 0.0,
+            ..*link
+        };
+        online + rates.material(&step.demand, products, &near)
     }
 }
 

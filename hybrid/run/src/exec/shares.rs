@@ -1,4 +1,4 @@
-//! Plans on shares: material first, then the inference.
+//! Plans on shares: material first, then the inference; or, where nothing is prepared, each layer's material before the layer.
 //!
 //! - Functionality: the client gets the plan's answer for its input, the server nothing.
 //! - Secure against: semi-honest, either side: what travels is masked by r, a triple or a fresh share,
@@ -13,8 +13,10 @@ mod boolean;
 mod bridge;
 pub(crate) mod correlated;
 mod encrypted;
+pub(crate) mod fresh;
 mod linear;
 pub(crate) mod material;
+pub(crate) mod supply;
 mod words;
 
 use std::time::Instant;
@@ -28,8 +30,7 @@ use super::{Executor, Outcome, Programs, Worker, merge};
 use crate::error::RunError;
 use crate::report::{LayerReport, Progress};
 use crate::seat::AnySeat;
-use bits::Bits;
-use material::{Material, Parts};
+use supply::Supply;
 use words::Words;
 
 /// Which machine this is, and what it alone holds.
@@ -59,8 +60,7 @@ pub(crate) struct ShareExecutor<'p> {
     labels: Executor<'p>,
     side: Side<'p>,
     held: Vec<Option<Held>>,
-    parts: Parts,
-    bits_left: Bits,
+    supply: Supply<'p>,
 }
 
 impl<'p> ShareExecutor<'p> {
@@ -69,19 +69,17 @@ impl<'p> ShareExecutor<'p> {
         programs: &'p mut Programs,
         side: Side<'p>,
         inference: u64,
-        material: Material,
+        supply: Supply<'p>,
     ) -> Result<Self, RunError> {
         let model = match side {
             Side::Client(_) => None,
             Side::Server(model) => Some(model),
         };
-        let (parts, bits_left) = material.into_parts();
         Ok(Self {
             labels: Executor::new(plan, programs, model, inference)?,
             side,
             held: plan.buffers.iter().map(|_| None).collect(),
-            parts,
-            bits_left,
+            supply,
         })
     }
 
@@ -99,6 +97,7 @@ impl<'p> ShareExecutor<'p> {
             progress.layer(&step.layer, done, total);
             let started = Instant::now();
             let before = traffic(lanes);
+            self.supply.provide(first(lanes)?, step)?;
             if let Some(bits) = self.step(lanes, seats, step)? {
                 opened = Some(bits);
             }
@@ -176,7 +175,7 @@ impl<'p> ShareExecutor<'p> {
         match step {
             ShareStep::Input { out } => self.enter_input(*out),
             ShareStep::Mask { input, out } => self.mask(first(lanes)?, *input, *out),
-            ShareStep::Linear(linear) => self.linear(linear),
+            ShareStep::Linear(linear) => self.linear(first(lanes)?, linear),
             ShareStep::Sum { words, out } => self.sum(words, *out),
             ShareStep::AddConst { node, input, out } => self.add_const(*node, *input, *out),
             ShareStep::Reflect { node, from, out } => {
@@ -212,10 +211,7 @@ impl<'p> ShareExecutor<'p> {
     }
 
     fn words(&self, id: BufferId) -> Result<&Words, RunError> {
-        match self.held.get(id.0 as usize) {
-            Some(Some(Held::Words(words))) => Ok(words),
-            _ => Err(UNFILLED),
-        }
+        linear::held(&self.held, id)
     }
 
     fn bits(&self, id: BufferId) -> Result<&Planes, RunError> {

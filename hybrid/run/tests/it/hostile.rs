@@ -34,6 +34,7 @@ pub(crate) fn hello() -> Hello {
         reveal: Reveal::Label,
         garbler: Party::Server,
         strict: false,
+        all_online: false,
         insecure_verify: false,
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn check_inputs(model: &Model, setting: Setting, inputs: &[Vec<i64>])
                 let logits = answer.logits.as_ref();
                 assert_eq!(logits, Some(&clear.logits), "{backend} {input:?}");
             }
-            let planned = plan.cost.inference.bytes();
+            let planned = plan.online_bytes(before);
             assert_eq!(report.online.bytes, planned, "{backend} online");
             let planned = plan.offline_bytes(before);
             assert_eq!(report.offline.bytes, planned, "{backend} offline");

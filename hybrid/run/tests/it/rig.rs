@@ -18,6 +18,8 @@ pub(crate) struct Setting {
     pub(crate) link: LinkModel,
     /// Who asks for the largest parameters under encryption.
     pub(crate) strict: &'static [Party],
+    /// The client asks that nothing be prepared.
+    pub(crate) all_online: bool,
 }
 
 impl Default for Setting {
@@ -30,6 +32,7 @@ impl Default for Setting {
             lanes: 1,
             link: LinkModel::LOOPBACK,
             strict: &[],
+            all_online: false,
         }
     }
 }
@@ -70,6 +73,7 @@ pub(crate) fn run(
             reveal: setting.reveal,
             garbler: setting.garbler,
             strict: setting.strict.contains(&Party::Client),
+            all_online: setting.all_online,
             ..ClientOptions::default()
         };
         let client = || {

@@ -117,8 +117,8 @@ struct Outcome {
     bytes: [usize; 2],
 }
 
-/// One inference over a relay that changes one direction.
-fn run(model: &Model, input: &[i64], way: Way, change: &Change) -> Outcome {
+/// One inference, without preparation if `all_online`, over a relay that changes one direction.
+fn run((model, all_online): (&Model, bool), input: &[i64], way: Way, change: &Change) -> Outcome {
     let options = Options {
         insecure_plain: true,
         stall: Duration::from_secs(3),
@@ -159,6 +159,7 @@ fn run(model: &Model, input: &[i64], way: Way, change: &Change) -> Outcome {
         let wishes = ClientOptions {
             backend: Choice::Only(Backend::Hybrid),
             reveal: Reveal::Logits,
+            all_online,
             ..ClientOptions::default()
         };
         let mut plan = None;
@@ -257,13 +258,15 @@ fn blames(error: &RunError) {
 struct Field {
     model: Model,
     input: Vec<i64>,
+    all_online: bool,
 }
 
 impl Field {
     /// Runs under a change; true if an answer came out.
     fn attack(&self, way: Way, change: &Change) -> (bool, bool) {
         let began = Instant::now();
-        let outcome = run(&self.model, &self.input, way, change);
+        let network = (&self.model, self.all_online);
+        let outcome = run(network, &self.input, way, change);
         assert!(
             began.elapsed() < Duration::from_secs(40),
             "{way:?} {change:?}"
@@ -283,11 +286,15 @@ fn changed_messages_under_encryption_end_in_garbage_or_in_one_line() {
     let model = network();
     let input = inputs(&model, 3, 0).remove(0);
     let clear = model.evaluate(&input).unwrap();
-    let honest = run(&model, &input, Way::Up, &Change::None);
+    let honest = run((&model, false), &input, Way::Up, &Change::None);
     assert_eq!(honest.client.unwrap().logits, Some(clear.logits));
     honest.server.unwrap();
     let (ups, downs) = messages(&honest.plan.unwrap(), honest.bytes);
-    let field = Field { model, input };
+    let field = Field {
+        model,
+        input,
+        all_online: false,
+    };
     let mut s = Stream(5);
     for (way, all) in [(Way::Up, ups), (Way::Down, downs)] {
         let (mut answers, mut refusals) = (0, 0);
@@ -317,5 +324,41 @@ fn changed_messages_under_encryption_end_in_garbage_or_in_one_line() {
         let [first, second] = [all[0], all[1]];
         attack(Change::Insert(second[0], vec![1; first[1] - first[0]]));
         assert!(answers > 0 && refusals > 0, "{way:?}: {answers} {refusals}");
+    }
+}
+
+/// The same amid an inference before which nothing was prepared: keys, shares, replies, trees of silent OT, comparisons.
+#[test]
+fn changed_messages_of_an_unprepared_inference_end_in_garbage_or_in_one_line() {
+    let model = network();
+    let input = inputs(&model, 3, 0).remove(0);
+    let clear = model.evaluate(&input).unwrap();
+    let honest = run((&model, true), &input, Way::Up, &Change::None);
+    assert_eq!(honest.client.unwrap().logits, Some(clear.logits));
+    honest.server.unwrap();
+    let cost = honest.plan.unwrap().cost.inference;
+    let field = Field {
+        model,
+        input,
+        all_online: true,
+    };
+    let mut s = Stream(8);
+    // The client ends the session with one more message.
+    let ends = [honest.bytes[0] - 5, honest.bytes[1]];
+    let moved = [cost.client_bytes as usize, cost.server_bytes as usize];
+    for ((way, end), moved) in [Way::Up, Way::Down].into_iter().zip(ends).zip(moved) {
+        let mut answers = 0;
+        let within = |s: &mut Stream| end - moved + s.next() as usize % moved;
+        for _ in 0..6 {
+            let flip = Change::Flip(vec![(within(&mut s), 1 << (s.next() % 8))]);
+            answers += usize::from(field.attack(way, &flip).0);
+            let stop = Change::Stop(within(&mut s));
+            assert!(!field.attack(way, &stop).0, "{way:?} {stop:?}");
+        }
+        let many = (0..500).map(|_| (within(&mut s), s.next() as u8));
+        field.attack(way, &Change::Flip(many.collect()));
+        field.attack(way, &Change::Insert(within(&mut s), vec![0x5a; 13]));
+        field.attack(way, &Change::Drop(within(&mut s), 13));
+        assert!(answers > 0, "{way:?}");
     }
 }

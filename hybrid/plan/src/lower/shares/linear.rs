@@ -1,4 +1,5 @@
-//! Linear layers: a mask for what they read, products ahead, the clear product online.
+//! Linear layers: a mask for what they read, products ahead, the clear product online. Where nothing is prepared: products of the
+//! client's own share, and the clear product of the server's.
 
 use privet_model::quant::ir::{Node, Op, TensorId};
 
@@ -17,7 +18,7 @@ impl Lowering<'_> {
         let output = self.tensor(&node.name, node.output)?;
         let (ring, elements) = (output.ring, output.shape.iter().product());
         let operand = self.operand_id(node, 0)?;
-        let input = self.masked(&node.name, operand, ring.bits())?;
+        let input = self.read(&node.name, operand, ring.bits())?;
         self.charge_geometry(node)?;
         let geometry = geometry(self.graph, node)?;
         let fits =
@@ -36,14 +37,19 @@ impl Lowering<'_> {
         };
         let (products, offline) = if let Some(lattice) = self.shares.encrypted.get(&index) {
             let lattice = Lattice {
-                defines: self.shares.defined.insert(input),
+                // A share that is no mask is what it is.
+                defines: !self.options.all_online && self.shares.defined.insert(input),
                 ..*lattice
             };
             let conv = convolution(self.graph, node)?;
             let packing = lattice
                 .packing(&conv)
                 .map_err(|error| unsupported(node, error.to_string(), "report this"))?;
-            let cost = lattice.cost(&packing, geometry.inputs());
+            let mut cost = lattice.cost(&packing, geometry.inputs());
+            if self.options.all_online && cost.encrypted > 0 {
+                // Nothing of another layer is under way meanwhile.
+                cost.flights = 2;
+            }
             (Products::Encrypted(lattice), cost)
         } else {
             let brings = Brings::Own { bits: ring.bits() };
@@ -69,10 +75,21 @@ impl Lowering<'_> {
         };
         let kind = StepKind::Share(step);
         self.push_prepared(&node.name, kind, online, offline, Demand::default())?;
-        // Its share is the one that the products gave it.
-        self.shares.ahead.insert(out);
+        if !self.options.all_online {
+            // The client's share is the one that the products gave it ahead.
+            self.shares.ahead.insert(out);
+        }
         self.shares.words.insert(node.output, out);
         Ok(())
+    }
+
+    /// A tensor's shares as a linear layer reads them, in a ring of at least `least` bits.
+    fn read(&mut self, layer: &str, id: TensorId, least: u32) -> Result<BufferId, PlanError> {
+        if self.options.all_online {
+            let bits = self.shares.wants.width(id).unwrap_or(least).max(least);
+            return self.words_of(layer, id, bits);
+        }
+        self.masked(layer, id, least)
     }
 
     /// A tensor's shares behind a mask of at least `least` bits; one mask for all readers.

@@ -202,7 +202,7 @@ impl ShareExecutor<'_> {
         }
         let mut values = Words::new(step.ring_bits, from.values.to_vec());
         let values = std::mem::take(&mut *values.values);
-        let made = self.bits_left.relu_trunc(channel, rings, values, step)?;
+        let made = self.supply.bits.relu_trunc(channel, rings, values, step)?;
         self.put_words(step.out, made)
     }
 
@@ -240,7 +240,7 @@ impl ShareExecutor<'_> {
             }
         }
         let ring = ring(target.bits)?;
-        let made = match &mut self.bits_left {
+        let made = match &mut self.supply.bits {
             Bits::Client(stored) => mirrored(channel, stored, given, &flips)?,
             Bits::Server(stored) => mirrored(channel, stored, given, &flips)?,
         };
@@ -273,7 +273,7 @@ impl ShareExecutor<'_> {
             return Err(RunError::Contradiction("a comparison of narrower words"));
         }
         let given = Words::new(bits, from.values.to_vec());
-        let made = self.bits_left.compared(channel, (given, out), step)?;
+        let made = self.supply.bits.compared(channel, (given, out), step)?;
         self.put_words(step.out, made)
     }
 }

@@ -57,7 +57,8 @@ impl ShareExecutor<'_> {
                 at += declared.bits as usize;
             }
             let results = self
-                .bits_left
+                .supply
+                .bits
                 .netlist(channel, &netlist, &levels, &inputs)?;
             for b in 0..netlist.output_bits() {
                 let plane = results.plane(b)?;
@@ -123,7 +124,8 @@ impl ShareExecutor<'_> {
                 at += width;
             }
             let results = self
-                .bits_left
+                .supply
+                .bits
                 .netlist(channel, &netlist, &levels, &inputs)?;
             // Units begin at multiples of eight.
             for b in 0..target.bits as usize {

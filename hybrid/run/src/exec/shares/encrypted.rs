@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use privet_he::{Parameters, Positions};
+use privet_model::quant::ir::Model;
 use privet_net::Channel;
 use privet_plan::lattice::{BATCH, Upload};
 use privet_plan::share;
@@ -61,7 +62,63 @@ pub(super) fn prepare(
             client::Client::set_up(set, channel)?.multiply(channel, &layers, &moves, masks)
         }
         Owner::Server(model) => {
+            server::check(channel, &layers, model)?;
             server::Server::set_up(set, channel)?.multiply(channel, &layers, model, weights)
+        }
+    }
+}
+
+/// One party's part where nothing is prepared: each layer is multiplied when it is due, under one key.
+pub(super) struct Layers<'s> {
+    plan: &'s Plan,
+    side: Part<'s>,
+}
+
+enum Part<'s> {
+    Client(client::Client),
+    Server(server::Server, &'s Model, Option<&'s ModelWeights>),
+}
+
+impl<'s> Layers<'s> {
+    /// Draws and sends the key, or receives it; none where nothing is encrypted.
+    pub(super) fn set_up(
+        plan: &'s Plan,
+        owner: Owner<'s>,
+        weights: Option<&'s ModelWeights>,
+        channel: &mut Channel,
+    ) -> Result<Option<Self>, RunError> {
+        let layers = layers(plan)?;
+        let Some(set) = layers.first().map(|planned| planned.layer.lattice.set) else {
+            return Ok(None);
+        };
+        let side = match owner {
+            Owner::Client => Part::Client(client::Client::set_up(set, channel)?),
+            Owner::Server(model) => {
+                server::check(channel, &layers, model)?;
+                Part::Server(server::Server::set_up(set, channel)?, model, weights)
+            }
+        };
+        channel.flush()?;
+        Ok(Some(Self { plan, side }))
+    }
+
+    /// A party's share of a layer's products with the client's `input`.
+    pub(super) fn multiply(
+        &mut self,
+        channel: &mut Channel,
+        (linear, lattice): (&ShareLinear, &Lattice),
+        input: &Words,
+    ) -> Result<Share, RunError> {
+        let planned = planned(self.plan, linear, lattice)?;
+        match &mut self.side {
+            Part::Client(client) => {
+                let mut given = Words::new(input.bits, input.values.to_vec());
+                client.send(channel, &planned.layer, &mut given)?;
+                client.take(channel, &planned.layer)
+            }
+            Part::Server(server, model, weights) => {
+                server.layer(channel, &planned, model, *weights)
+            }
         }
     }
 }

@@ -79,7 +79,7 @@ impl ShareExecutor<'_> {
         out: BufferId,
     ) -> Result<(), RunError> {
         let planned = self.buffer(out)?;
-        let mut mask = self.parts.mask()?;
+        let mut mask = self.supply.mask()?;
         let given = self.words(input)?;
         let elements = planned.elements;
         if given.values.len() != elements || given.bits < planned.bits {

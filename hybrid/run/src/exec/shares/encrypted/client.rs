@@ -44,14 +44,11 @@ impl Client {
                 Move::Send(at) => {
                     let planned = layers.get(*at).ok_or(OUT_OF_STEP)?;
                     let mask = masks.get_mut(&planned.input).ok_or(OUT_OF_STEP)?;
-                    for uploads in planned.layer.messages() {
-                        self.encrypt(channel, &planned.layer, &uploads, mask)?;
-                    }
-                    channel.flush()?;
+                    self.send(channel, &planned.layer, mask)?;
                 }
                 Move::Take(at) => {
                     let planned = layers.get(*at).ok_or(OUT_OF_STEP)?;
-                    shares.push(self.decrypt(channel, &planned.layer)?);
+                    shares.push(self.take(channel, &planned.layer)?);
                 }
             }
         }
@@ -59,6 +56,19 @@ impl Client {
             return Err(OUT_OF_STEP);
         }
         Ok(shares)
+    }
+
+    /// Encrypts and sends what a layer reads; what its encryption defines is thereby drawn.
+    pub(super) fn send(
+        &mut self,
+        channel: &mut Channel,
+        layer: &Layer,
+        mask: &mut Words,
+    ) -> Result<(), RunError> {
+        for uploads in layer.messages() {
+            self.encrypt(channel, layer, &uploads, mask)?;
+        }
+        Ok(channel.flush()?)
     }
 
     fn encrypt(
@@ -102,7 +112,8 @@ impl Client {
         Ok(())
     }
 
-    fn decrypt(&self, channel: &mut Channel, layer: &Layer) -> Result<Share, RunError> {
+    /// Takes the replies to a layer and decrypts the client's share.
+    pub(super) fn take(&self, channel: &mut Channel, layer: &Layer) -> Result<Share, RunError> {
         let mut share = Zeroizing::new(vec![0; layer.outputs]);
         if layer.packing.inputs() == 0 {
             return Ok(share);

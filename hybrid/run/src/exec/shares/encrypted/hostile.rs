@@ -1,7 +1,8 @@
 //! Hostile peers at products under encryption: every message cut short, too long, with flipped bits, and in another's place.
 //!
 //! Ciphertexts are not authenticated: most changes decrypt to something else, which semi-honest security allows. What must hold:
-//! no panic, no byte asked for beyond the plan's, and an error that says whose fault it is where a message can be told to be wrong.
+//! no panic, no byte asked for beyond the plan's, and an error that says whose fault it is where a message can be told to be wrong. All of it
+//! twice: prepared for all layers at once, and layer by layer where nothing is prepared.
 
 use privet_model::quant::ir::Model;
 use privet_net::Session;
@@ -29,15 +30,50 @@ type Outcome = Result<Vec<Share>, RunError>;
 /// Runs a party on its end of a session.
 fn run(plan: &Plan, side: Owner<'_>, session: &mut Session, masks: &mut Masks) -> Outcome {
     let channel = session.lane(0)?;
-    let shares = prepare(plan, side, (&mut *channel, None), masks);
+    let shares = if plan.options.all_online {
+        by_layer(plan, side, channel, masks)
+    } else {
+        prepare(plan, side, (&mut *channel, None), masks)
+    };
     channel.flush()?;
     shares
 }
 
+/// Layer after layer, each with its input in place of a mask.
+fn by_layer(plan: &Plan, side: Owner<'_>, channel: &mut Channel, inputs: &Masks) -> Outcome {
+    let mut made = Layers::set_up(plan, side, None, channel)?.expect("layers under encryption");
+    let steps = plan.steps.iter().filter_map(Step::under_encryption);
+    let unknown = Words::zeros(1, 0);
+    steps
+        .map(|(linear, lattice)| {
+            let input = inputs.get(&linear.input).unwrap_or(&unknown);
+            made.multiply(channel, (linear, lattice), input)
+        })
+        .collect()
+}
+
+/// What the layers read: masks, or the client's shares that stand for them.
+fn drawn(plan: &Plan, side: Owner<'_>) -> Masks {
+    if !plan.options.all_online {
+        return masks(plan, side).unwrap();
+    }
+    let mut inputs = Masks::new();
+    if let Owner::Client = side {
+        for (linear, _) in plan.steps.iter().filter_map(Step::under_encryption) {
+            let planned = plan.buffers[linear.input.0 as usize];
+            inputs
+                .entry(linear.input)
+                .or_insert_with(|| Words::random(planned.bits, planned.elements));
+        }
+    }
+    inputs
+}
+
 impl Field {
-    fn new(model: Model) -> Self {
+    fn new(model: Model, all_online: bool) -> Self {
         let options = PlanOptions {
             backend: Backend::Hybrid,
+            all_online,
             ..PlanOptions::default()
         };
         let plan = Plan::new(model.graph.clone(), options, 1 << 30).unwrap();
@@ -50,7 +86,7 @@ impl Field {
         let (mut ours, mut theirs) = Session::pair(1);
         ours.lane(0).unwrap().start_recording();
         theirs.lane(0).unwrap().start_recording();
-        let mut drawn = masks(&field.plan, Owner::Client).unwrap();
+        let mut drawn = drawn(&field.plan, Owner::Client);
         let (client, server) = std::thread::scope(|scope| {
             let server = scope.spawn(|| {
                 run(
@@ -130,7 +166,7 @@ impl Field {
             } else {
                 Owner::Client
             };
-            let mut drawn = masks(&self.plan, side).unwrap();
+            let mut drawn = drawn(&self.plan, side);
             let outcome = run(&self.plan, side, &mut ours, &mut drawn);
             let asked = ours.lane(0).unwrap().stats().total().received_bytes;
             assert!(asked <= self.sent[from].len() as u64, "{asked} bytes");
@@ -156,7 +192,8 @@ fn fields() -> Vec<Field> {
     };
     let most = vectors.iter().map(|v| layers(&v.model)).max().unwrap();
     let mut many = vectors.into_iter().filter(|v| layers(&v.model) == most);
-    many.by_ref().take(3).map(|v| Field::new(v.model)).collect()
+    let both = |model: Model| [false, true].map(|online| Field::new(model.clone(), online));
+    many.by_ref().take(3).flat_map(|v| both(v.model)).collect()
 }
 
 #[test]
@@ -251,26 +288,29 @@ fn weights_above_their_public_class_are_refused_and_the_client_is_told() {
     let heavy = model.params.iter_mut().flatten();
     let heavy = heavy.filter(|params| !params.weights.is_empty()).last();
     heavy.unwrap().weights[0] = 1 << 20;
-    let options = PlanOptions {
-        backend: Backend::Hybrid,
-        norms: vec![privet_plan::NormClass::of_log2(1.0).unwrap(); layers(&model)],
-        ..PlanOptions::default()
-    };
-    let plan = Plan::new(model.graph.clone(), options, 1 << 30).unwrap();
-    let (mut ours, mut theirs) = Session::pair(1);
-    let (client, server) = std::thread::scope(|scope| {
-        let server = scope.spawn(|| {
-            let owner = Owner::Server(&model);
-            run(&plan, owner, &mut theirs, &mut Masks::new())
+    for all_online in [false, true] {
+        let options = PlanOptions {
+            backend: Backend::Hybrid,
+            norms: vec![privet_plan::NormClass::of_log2(1.0).unwrap(); layers(&model)],
+            all_online,
+            ..PlanOptions::default()
+        };
+        let plan = Plan::new(model.graph.clone(), options, 1 << 30).unwrap();
+        let (mut ours, mut theirs) = Session::pair(1);
+        let (client, server) = std::thread::scope(|scope| {
+            let server = scope.spawn(|| {
+                let owner = Owner::Server(&model);
+                run(&plan, owner, &mut theirs, &mut Masks::new())
+            });
+            let mut inputs = drawn(&plan, Owner::Client);
+            let client = run(&plan, Owner::Client, &mut ours, &mut inputs);
+            (client, server.join().unwrap())
         });
-        let mut drawn = masks(&plan, Owner::Client).unwrap();
-        let client = run(&plan, Owner::Client, &mut ours, &mut drawn);
-        (client, server.join().unwrap())
-    });
-    let server = server.unwrap_err();
-    assert!(matches!(server, RunError::Incompatible(_)), "{server:?}");
-    let client = client.unwrap_err();
-    assert!(matches!(client, RunError::Net(_)), "{client:?}");
-    let line = client.to_string();
-    assert!(line.contains("exceed the norm class"), "{line}");
+        let server = server.unwrap_err();
+        assert!(matches!(server, RunError::Incompatible(_)), "{server:?}");
+        let client = client.unwrap_err();
+        assert!(matches!(client, RunError::Net(_)), "{client:?}");
+        let line = client.to_string();
+        assert!(line.contains("exceed the norm class"), "{line}");
+    }
 }

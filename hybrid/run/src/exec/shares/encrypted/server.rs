@@ -45,33 +45,22 @@ impl Server {
         model: &Model,
         kept: Option<&ModelWeights>,
     ) -> Result<Vec<Share>, RunError> {
-        let of = |planned: &Planned| {
-            let params = model.params.get(planned.node).and_then(Option::as_ref);
-            params.ok_or(RunError::Contradiction("a layer has no parameters"))
-        };
-        for planned in layers {
-            if !planned.layer.lattice.norm.covers(of(planned)?) {
-                // Before anything is multiplied, and while the client may still be sending.
-                channel.abort(ABOVE_CLASS);
-                return Err(RunError::Incompatible(ABOVE_CLASS.to_owned()));
-            }
-        }
+        let layers = layers.iter();
         layers
-            .iter()
-            .map(|planned| {
-                let from = (&planned.layer, planned.node);
-                self.layer(channel, from, of(planned)?, kept)
-            })
+            .map(|planned| self.layer(channel, planned, model, kept))
             .collect()
     }
 
-    fn layer(
+    /// Multiplies what the client sends for a layer with its weights; the server's share.
+    pub(super) fn layer(
         &mut self,
         channel: &mut Channel,
-        (layer, node): (&Layer, usize),
-        params: &Params,
+        planned: &Planned,
+        model: &Model,
         kept: Option<&ModelWeights>,
     ) -> Result<Share, RunError> {
+        let (layer, node) = (&planned.layer, planned.node);
+        let params = params(model, node)?;
         let mut share = Zeroizing::new(vec![0; layer.outputs]);
         let (packing, tiles) = (&layer.packing, layer.packing.tiles());
         let ciphertexts = receive(channel, layer)?;
@@ -141,6 +130,31 @@ impl Server {
         channel.send(&message)?;
         Ok(())
     }
+}
+
+/// Refuses weights above the class that the plan states of them, and tells the client before it sends more.
+pub(super) fn check(
+    channel: &mut Channel,
+    layers: &[Planned],
+    model: &Model,
+) -> Result<(), RunError> {
+    for planned in layers {
+        if !planned
+            .layer
+            .lattice
+            .norm
+            .covers(params(model, planned.node)?)
+        {
+            channel.abort(ABOVE_CLASS);
+            return Err(RunError::Incompatible(ABOVE_CLASS.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn params(model: &Model, node: usize) -> Result<&Params, RunError> {
+    let params = model.params.get(node).and_then(Option::as_ref);
+    params.ok_or(RunError::Contradiction("a layer has no parameters"))
 }
 
 /// The client's ciphertexts, tile by tile.

@@ -46,12 +46,8 @@ impl Material {
                     let share = match &linear.products {
                         Products::Encrypted(_) => encrypted.next().ok_or(OUT_OF_STEP)?,
                         Products::Transfers { inputs_choose } => {
-                            let choosers = if *inputs_choose {
-                                Choosers::Inputs
-                            } else {
-                                Choosers::Weights
-                            };
-                            products(plan, side, (correlated, channel), linear, choosers, mask)?
+                            let by = (linear, *inputs_choose);
+                            products((plan, side), (correlated, channel), by, mask)?
                         }
                     };
                     if let Owner::Client = side {
@@ -133,13 +129,11 @@ fn parts(
     Ok(parts)
 }
 
-/// A party's share of W·r by transfers.
-fn products(
-    plan: &Plan,
-    side: Owner<'_>,
+/// A party's share of W·r by transfers; the bits of r choose, or those of the weights. `mask`: r, on the client's side.
+pub(in super::super) fn products(
+    (plan, side): (&Plan, Owner<'_>),
     (correlated, channel): (&mut Correlated, &mut Channel),
-    step: &ShareLinear,
-    choosers: Choosers,
+    (step, inputs_choose): (&ShareLinear, bool),
     mask: &Words,
 ) -> Result<Zeroizing<Vec<u64>>, RunError> {
     let node = plan.graph.nodes.get(step.node).ok_or(OUT_OF_STEP)?;
@@ -151,7 +145,11 @@ fn products(
         geometry: &geometry,
         ring,
         weight_bits: step.weight_bits,
-        choosers,
+        choosers: if inputs_choose {
+            Choosers::Inputs
+        } else {
+            Choosers::Weights
+        },
         inputs: Inputs::Chosen,
     };
     match side {
