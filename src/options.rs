@@ -99,8 +99,8 @@ pub(crate) struct StrictArgs {
 /// Whether anything is prepared.
 #[derive(Args, Clone)]
 pub(crate) struct OnlineArgs {
-    /// Under ot, gc+ot or hybrid prepare nothing before an input is known: products are taken of the inputs' own shares, layer by layer.
-    /// Less in all and less memory; more from the input to the answer. Stored material is left alone.
+    /// Under ot, gc+ot or hybrid prepare nothing before an input is known: material is made layer by layer, for the shares as they are. Less
+    /// memory, but all of it between input and answer. Stored material is left alone.
     #[arg(long)]
     pub(crate) no_prepare: bool,
 }

@@ -6,7 +6,8 @@
 //! | server | garbler, OT sender | evaluator, OT receiver |
 //!
 //! With linear layers on shares (`ot`, `gc+ot`, `hybrid`) the server is first the sender of silent OT, the server garbles, and each
-//! inference has two parts: material that needs no input, then the inference proper.
+//! inference has two parts: material that needs no input, then the inference proper. Where the client asks that nothing be prepared there is one:
+//! each layer's material is made when the layer is due.
 //!
 //! Material that needs no input may be prepared in one session and used in another: [`store`].
 //!
