@@ -4,7 +4,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::entry::{self, About, EntryId, Header, MAX_PAYLOAD, ShelfKey};
+use super::entry::{self, About, EntryId, Header, ShelfKey};
 use super::error::StoreError;
 use super::msgs::{HeldEntry, MAX_COUNTER, MAX_ENTRIES};
 use super::open::{Stage, is_hex, parse};
@@ -57,12 +57,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Full`].
     pub fn room_for(&self, bytes: u64) -> Result<(), StoreError> {
-        if bytes <= MAX_PAYLOAD && self.bytes().saturating_add(bytes) <= self.limit() {
-            return Ok(());
-        }
-        Err(StoreError::Full {
-            what: format!("{} bytes of material and {bytes} more", self.bytes()),
-        })
+        self.check_room(bytes)
     }
 
     /// Seals and stores this party's half of an entry; it is synced when this returns.
@@ -80,7 +75,8 @@ impl Store {
     ) -> Result<Pending, StoreError> {
         let id = slot.id;
         let size = payload.len() as u64;
-        self.room_for(size)?;
+        // Sessions that store at the same time share the room; the file itself is counted when it is there.
+        self.claim(size)?;
         let header = Header {
             shelf: settled.key.clone(),
             about: about.clone(),
@@ -90,6 +86,7 @@ impl Store {
             payload: size,
         };
         let stored = self.write_half(settled, id, &header, payload);
+        self.release(size);
         if stored.is_err() {
             // What is left of it would stay until the next start, and a full disk would stay full.
             let _gate = self.locked();

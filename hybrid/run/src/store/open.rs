@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use zeroize::Zeroizing;
 
-use super::entry::{self, EntryId, Epoch};
+use super::entry::{self, EntryId, Epoch, MAX_PAYLOAD};
 use super::error::StoreError;
 use super::files::{Disk, Files};
 use super::seal::{StoreKey, random};
@@ -148,12 +148,39 @@ impl Store {
     /// Takes a file off the bytes that the store takes.
     pub(super) fn discount(&self, path: &Path) {
         if let Ok((size, _)) = self.files.open(path) {
-            let less = |bytes: u64| Some(bytes.saturating_sub(size));
-            // Always some.
-            let _before = self
-                .bytes
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
+            self.release(size);
         }
+    }
+
+    /// Adds bytes to those that the store takes, if there is room.
+    pub(super) fn claim(&self, bytes: u64) -> Result<(), StoreError> {
+        let more = |held: u64| self.with(held, bytes);
+        let claimed = self
+            .bytes
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+        claimed.map(drop).map_err(|held| full(held, bytes))
+    }
+
+    /// Refuses bytes for which there is no room now.
+    pub(super) fn check_room(&self, bytes: u64) -> Result<(), StoreError> {
+        let held = self.bytes();
+        let sum = self.with(held, bytes);
+        sum.map(drop).ok_or_else(|| full(held, bytes))
+    }
+
+    /// What the store takes with so many bytes more, if that is within its limit.
+    fn with(&self, held: u64, bytes: u64) -> Option<u64> {
+        let sum = held.checked_add(bytes)?;
+        (bytes <= MAX_PAYLOAD && sum <= self.limit()).then_some(sum)
+    }
+
+    /// Takes bytes off again.
+    pub(super) fn release(&self, bytes: u64) {
+        let less = |held: u64| Some(held.saturating_sub(bytes));
+        // Always some.
+        let _before = self
+            .bytes
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
     }
 
     pub(super) fn names(&self, dir: &Path) -> Result<Vec<String>, StoreError> {
@@ -275,6 +302,12 @@ impl Store {
     pub(super) fn entry_path(&self, folder: &str, id: EntryId, stage: Stage) -> PathBuf {
         self.entries_dir(folder, &id.epoch.text())
             .join(stage.name(id.counter))
+    }
+}
+
+fn full(held: u64, bytes: u64) -> StoreError {
+    StoreError::Full {
+        what: format!("{held} bytes of material and {bytes} more"),
     }
 }
 

@@ -430,3 +430,32 @@ fn the_current_folder_can_be_synced() {
     Disk.sync_dir(Path::new("")).unwrap();
     assert!(Disk.sync_dir(Path::new("no such folder")).is_err());
 }
+
+#[test]
+fn threads_share_the_room() {
+    let pair = Pair::new(15);
+    let store = open(&pair.server).unwrap();
+    let settled = shelf(&store);
+    store.set_limit(5 << 20);
+    let slots: Vec<_> = (0..8)
+        .map(|_| store.reserve(&settled, None).unwrap())
+        .collect();
+    let start = std::sync::Barrier::new(slots.len());
+    let stored: usize = std::thread::scope(|scope| {
+        let one = |slot| {
+            let payload = zeroize::Zeroizing::new(vec![7; 2 << 20]);
+            start.wait();
+            store
+                .put(&settled, slot, &about(), [0; 32], payload)
+                .is_ok()
+        };
+        let threads: Vec<_> = slots
+            .into_iter()
+            .map(|slot| scope.spawn(move || one(slot)))
+            .collect();
+        let done = threads.into_iter().map(|t| t.join().unwrap());
+        done.map(usize::from).sum()
+    });
+    assert!(stored <= 2, "{stored} of two megabytes each in five");
+    assert!(store.bytes() <= 5 << 20);
+}
