@@ -2,7 +2,7 @@
 //!
 //! * [`ir`]: what both parties know ([`ir::Graph`]) and what the server alone holds ([`ir::Params`]);
 //! * [`quantise()`]: from a float graph and calibration data to integers. It folds constants in f64
-//!   (`fold`), decides where truncations and rounding constants go (`defer`), makes nodes and
+//!   (`fold`), gives values their scales (`scales`), decides where truncations and rounding constants go (`defer`), makes nodes and
 //!   integers (`build`), finds out what every tensor can hold (`interval` proves, `calibrate`
 //!   observes, `examine` compares), and rewrites (`rewrite`, `narrow`);
 //! * [`oracle`]: what a quantised network computes, exactly; the ops' meaning is in [`crate::ops`];
@@ -31,15 +31,18 @@ mod fold;
 mod interval;
 mod narrow;
 mod rewrite;
+mod scales;
 mod sparsity;
 
+pub use calibrate::Rehearsal;
 pub use error::{QuantError, Shortage};
 pub use input::{InputError, range_of_bytes};
 #[cfg(any(test, feature = "laws"))]
 pub use laws::vectors;
-pub use options::{Frac, Narrow, Placement, QuantOptions, Weights};
+pub use options::{Frac, LayerFracs, Narrow, Placement, QuantOptions, Weights};
 pub use oracle::{EvalError, Evaluation, Oracle};
 pub use quantise::quantise;
+pub use scales::{Tied, tied};
 pub use sparsity::Sparsity;
 pub use summary::{TensorSummary, observed, summary};
 pub use validate::{GraphError, Limits};

@@ -2,7 +2,7 @@
 
 use privet_model::graph::{Affine, Builder, Conv, Graph, Linear, Op, Per, Pool, ValueId, Window};
 use privet_model::quant::ir::{self, Model};
-use privet_model::quant::{Placement, QuantOptions, quantise};
+use privet_model::quant::{LayerFracs, Narrow, Placement, QuantOptions, quantise, tied};
 use privet_plan::Reveal;
 
 use super::models::Stream;
@@ -115,7 +115,23 @@ fn window(kernel: usize, stride: usize, pad: usize) -> Window {
     }
 }
 
-/// Both placements, every backend, a few inputs; hands back the early one for a look at its operations.
+/// Scales that differ from layer to layer, of values and of weights.
+fn own_scales(graph: &Graph) -> LayerFracs {
+    let mut layers = LayerFracs::default();
+    for (group, tied) in (0..).zip(tied(graph, 7).unwrap()) {
+        let own = [7, 4, 8, 6, 5][group % 5];
+        layers.input = layers.input.or(tied.input.then_some(own));
+        for (place, layer) in (group..).zip(tied.layers) {
+            let weights = [5, 8, 3, 7, 6, 4][place % 6];
+            layers.values.insert(layer.clone(), own);
+            layers.weights.insert(layer, weights);
+        }
+    }
+    layers
+}
+
+/// Both placements, one scale for all layers or one for each with rings as narrow as seen, every backend, a few inputs; hands back the
+/// early one of a common scale for a look at its operations.
 fn check(graph: &Graph) -> Model {
     let mut stream = Stream(77);
     let len: usize = graph.input_shape().iter().product();
@@ -124,15 +140,28 @@ fn check(graph: &Graph) -> Model {
         reals.collect::<Vec<f32>>()
     };
     let data: Vec<Vec<f32>> = (0..20).map(|_| sample()).collect();
-    let quantised = |placement| {
+    let quantised = |placement, own: bool| {
         let options = QuantOptions {
             placement,
             ..QuantOptions::fixed(14, 7)
         };
+        let options = if own {
+            QuantOptions {
+                layers: own_scales(graph),
+                narrow: Narrow::Calibrated,
+                ..options
+            }
+        } else {
+            options
+        };
         quantise(graph, &options, &data).unwrap()
     };
-    for placement in [Placement::Late, Placement::Early] {
-        let model = quantised(placement);
+    let all = [Placement::Late, Placement::Early].map(|p| [(p, true), (p, false)]);
+    for (placement, own) in all.into_iter().flatten() {
+        let model = quantised(placement, own);
+        if own {
+            check_variety(&model);
+        }
         let inputs = data.iter().take(2);
         let inputs: Vec<Vec<i64>> = inputs
             .map(|x| model.graph.quantise_input(x).unwrap())
@@ -144,14 +173,23 @@ fn check(graph: &Graph) -> Model {
             let (answers, plan) = run(&model, &inputs, setting).unwrap();
             for ((before, input), (answer, report)) in (0..).zip(&inputs).zip(&answers) {
                 let clear = model.evaluate(input).unwrap();
-                let at = format!("{placement:?} {}", setting.backend);
+                let at = format!("{placement:?} {own} {}", setting.backend);
                 assert_eq!(answer.logits.as_ref(), Some(&clear.logits), "{at}");
                 assert_eq!(report.online.bytes, plan.cost.inference.bytes(), "{at}");
                 assert_eq!(report.offline.bytes, plan.offline_bytes(before), "{at}");
             }
         }
     }
-    quantised(Placement::Early)
+    quantised(Placement::Early, false)
+}
+
+/// Accumulators have different rings, weights different scales.
+fn check_variety(model: &Model) {
+    let nodes = model.graph.nodes.iter();
+    let linear = nodes.filter(|n| n.op.weight_bits().is_some());
+    let rings = linear.map(|n| model.graph.tensor(n.output).unwrap().ring);
+    let rings: std::collections::BTreeSet<u32> = rings.map(|r| r.bits()).collect();
+    assert!(rings.len() > 2, "{rings:?}");
 }
 
 fn count(model: &Model, wanted: fn(&ir::Op) -> bool) -> usize {

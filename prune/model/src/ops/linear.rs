@@ -181,6 +181,15 @@ pub(crate) fn conv(
     let per_group = op.in_channels / op.groups;
     let outs_per_group = op.out_channels / op.groups;
     let taps = op.window.kernel[0] * op.window.kernel[1];
+    if terms.drop == 0 && output.ring.bits() <= i32::BITS {
+        return narrow_conv(
+            op,
+            (weights, bias),
+            ([height, width], x),
+            [oh, ow],
+            output.ring,
+        );
+    }
     let mut z = vec![0i64; op.out_channels * oh * ow];
     for (o, plane) in z.chunks_exact_mut(oh * ow).enumerate() {
         plane.fill(terms.first(bias[o]));
@@ -189,13 +198,50 @@ pub(crate) fn conv(
             let source = &x[(first + i) * height * width..][..height * width];
             let kernel = &weights[(o * per_group + i) * taps..][..taps];
             if terms.drop == 0 {
-                map.accumulate(kernel, source, plane, i64::wrapping_mul);
+                map.accumulate(kernel, source, plane, |z, w, x| {
+                    z.wrapping_add(i64::from(w).wrapping_mul(x))
+                });
             } else {
-                map.accumulate(kernel, source, plane, |w, x| terms.rough(w, x));
+                map.accumulate(kernel, source, plane, |z, w, x| {
+                    z.wrapping_add(terms.rough(w.into(), x))
+                });
             }
         }
         for z in plane {
             *z = terms.last(*z, output.ring);
+        }
+    }
+    z
+}
+
+/// The same in words of 32 bits, of which narrower rings are quotients too: less than half the time.
+#[expect(clippy::cast_possible_truncation, reason = "modulo 2^32")]
+fn narrow_conv(
+    op: &Conv,
+    (weights, bias): (&[i32], &[i64]),
+    ([height, width], x): ([usize; 2], &[i64]),
+    [oh, ow]: [usize; 2],
+    ring: Ring,
+) -> Vec<i64> {
+    let map = Map::new(&op.window, [height, width], [oh, ow]);
+    let per_group = op.in_channels / op.groups;
+    let outs_per_group = op.out_channels / op.groups;
+    let taps = op.window.kernel[0] * op.window.kernel[1];
+    let x: Vec<i32> = x.iter().map(|&x| x as i32).collect();
+    let mut z = vec![0i64; op.out_channels * oh * ow];
+    let mut sums = vec![0i32; oh * ow];
+    for (o, plane) in z.chunks_exact_mut(oh * ow).enumerate() {
+        sums.fill(bias[o] as i32);
+        let first = (o / outs_per_group) * per_group;
+        for i in 0..per_group {
+            let source = &x[(first + i) * height * width..][..height * width];
+            let kernel = &weights[(o * per_group + i) * taps..][..taps];
+            map.accumulate(kernel, source, &mut sums, |z, w, x| {
+                z.wrapping_add(w.wrapping_mul(x))
+            });
+        }
+        for (z, &sum) in plane.iter_mut().zip(&sums) {
+            *z = ring.wrap(sum.into());
         }
     }
     z
@@ -252,25 +298,25 @@ impl Map {
         Self { taps, step }
     }
 
-    fn accumulate(
+    /// Adds the products of a kernel with a plane to sums; `add` takes a sum, a weight and an input.
+    fn accumulate<W: Copy>(
         &self,
         kernel: &[i32],
-        source: &[i64],
-        plane: &mut [i64],
-        product: impl Fn(i64, i64) -> i64,
+        source: &[W],
+        plane: &mut [W],
+        add: impl Fn(W, i32, W) -> W,
     ) {
         for (&w, stretches) in kernel.iter().zip(&self.taps) {
-            let w = i64::from(w);
             for stretch in stretches {
                 let outputs = &mut plane[stretch.outputs.clone()];
                 let inputs = &source[stretch.input..];
                 if self.step == 1 {
                     for (z, &x) in outputs.iter_mut().zip(inputs) {
-                        *z = z.wrapping_add(product(w, x));
+                        *z = add(*z, w, x);
                     }
                 } else {
                     for (z, &x) in outputs.iter_mut().zip(inputs.iter().step_by(self.step)) {
-                        *z = z.wrapping_add(product(w, x));
+                        *z = add(*z, w, x);
                     }
                 }
             }

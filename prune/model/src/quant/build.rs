@@ -11,6 +11,7 @@ use super::error::QuantError;
 use super::fold::{Folded, FoldedNode, FoldedOp};
 use super::ir::{Graph, Model, Node, Op, Params, Range, RangeOrigin, Tensor, TensorId};
 use super::options::QuantOptions;
+use super::scales::Scales;
 use super::validate;
 use crate::graph::ValueId;
 
@@ -24,26 +25,31 @@ pub(super) struct Spec<'a> {
 
 /// Makes the model; all ranges are those of the rings, still to be examined.
 pub(super) fn build(folded: &Folded<'_>, spec: &Spec<'_>) -> Result<Model, QuantError> {
-    let stored = ring(spec.options.bits, "bits")?;
+    ring(spec.options.bits, "bits")?;
+    let scales = Scales::new(folded, spec.options, spec.frac)?;
     let mut weight_frac = Vec::with_capacity(folded.nodes.len());
+    let mut above = Vec::with_capacity(folded.nodes.len());
     for node in &folded.nodes {
-        weight_frac.push(linear::weight_frac(node, spec)?);
+        let frac = linear::weight_frac(node, spec, &scales)?;
+        weight_frac.push(frac);
+        above.push(scales.above(node, frac));
     }
-    let decisions = defer::decide(folded, spec.options.placement, &weight_frac);
+    let decisions = defer::decide(folded, spec.options.placement, &above);
     let mut build = Build {
         folded,
         spec,
-        stored,
+        scales,
         decisions,
         graph: empty_graph(folded, spec),
         params: vec![],
         place: vec![None; folded.graph.values.len()],
     };
+    let read = folded.graph.input;
     let input = build.tensor(
-        value_name(folded, folded.graph.input),
-        folded.shape(folded.graph.input),
-        stored,
-        spec.frac,
+        value_name(folded, read),
+        folded.shape(read),
+        build.stored(read)?,
+        build.scales.frac(read),
     );
     build.graph.input = input;
     build.set(folded.graph.input, input);
@@ -103,8 +109,8 @@ fn shown(mut name: String) -> String {
 struct Build<'a> {
     folded: &'a Folded<'a>,
     spec: &'a Spec<'a>,
-    /// Ring of stored values.
-    stored: Ring,
+    /// Widths and fraction bits of stored values.
+    scales: Scales,
     decisions: Vec<Decision>,
     graph: Graph,
     params: Vec<Option<Params>>,
@@ -145,11 +151,11 @@ impl<'a> Build<'a> {
         let decision = defer::get(&self.decisions, node.output);
         let above = self
             .at(made)
-            .map_or(0, |t| t.frac_bits.saturating_sub(self.spec.frac));
+            .map_or(0, |t| t.frac_bits.saturating_sub(self.frac(node)));
         let id = if above > 0 && !decision.kept {
             let made_name = self.at(made).map_or(String::new(), |t| t.name.clone());
             let name = format!("{made_name}:trunc");
-            let made_as = self.stored_as(name, self.folded.shape(node.output));
+            let made_as = self.stored_as(name, node)?;
             self.push(
                 node.name,
                 Op::Trunc { shift: above },
@@ -184,35 +190,45 @@ impl<'a> Build<'a> {
             })
     }
 
-    /// A tensor at the scale and width of stored values.
-    fn stored_as<'b>(&self, name: String, shape: &'b [usize]) -> Made<'b> {
-        Made {
+    /// Ring of a stored value.
+    fn stored(&self, value: ValueId) -> Result<Ring, QuantError> {
+        ring(self.scales.bits(value), "bits")
+    }
+
+    /// Fraction bits of the node's result, stored.
+    fn frac(&self, node: &FoldedNode<'_>) -> u32 {
+        self.scales.frac(node.output)
+    }
+
+    /// The node's result at the scale and width of its stored values.
+    fn stored_as(&self, name: String, node: &FoldedNode<'_>) -> Result<Made<'a>, QuantError> {
+        Ok(Made {
             name,
-            shape,
-            ring: self.stored,
-            frac: self.spec.frac,
-        }
+            shape: self.folded.shape(node.output),
+            ring: self.stored(node.output)?,
+            frac: self.frac(node),
+        })
     }
 
     /// Name and shape of the node's result, with ring and scale of tensor `like`.
-    fn result_like(&self, node: &FoldedNode<'_>, like: TensorId) -> Made<'a> {
-        let like = self.at(like);
-        Made {
-            name: value_name(self.folded, node.output),
-            shape: self.folded.shape(node.output),
-            ring: like.map_or(self.stored, |t| t.ring),
-            frac: like.map_or(self.spec.frac, |t| t.frac_bits),
-        }
+    fn result_like(&self, node: &FoldedNode<'_>, like: TensorId) -> Result<Made<'a>, QuantError> {
+        let stored = self.stored_as(value_name(self.folded, node.output), node)?;
+        Ok(match self.at(like) {
+            Some(like) => Made {
+                ring: like.ring,
+                frac: like.frac_bits,
+                ..stored
+            },
+            None => stored,
+        })
     }
 
     /// Ring of a raw value: wider than a stored one by the shift of the truncation to come.
-    fn raw_ring(&self, decision: Decision) -> Result<Ring, QuantError> {
+    fn raw_ring(&self, node: &FoldedNode<'_>, decision: Decision) -> Result<Ring, QuantError> {
+        let stored = self.scales.bits(node.output);
         match self.spec.options.ring {
             Some(bits) => ring(bits, "ring"),
-            None => ring(
-                self.spec.options.bits.saturating_add(decision.shift),
-                "bits",
-            ),
+            None => ring(stored.saturating_add(decision.shift), "bits"),
         }
     }
 

@@ -6,22 +6,18 @@ use super::error::QuantError;
 use super::input::{InputError, quantise_value};
 use super::interval::{self, Interval, Needs};
 use super::ir::{Graph, Model, Node, Op, TensorId};
-use super::oracle::Oracle;
+use super::oracle::{self, Oracle};
 use crate::ops::avg_pool;
+
+/// Bits above its ring that a value may have in a rehearsal.
+const ROOM: u32 = 6;
 
 /// Values up to here cannot overflow where they are observed.
 const LIMIT: u128 = 1 << 62;
 
 /// Evaluates every input in 64-bit rings and notes the extremes. `None` for no inputs.
 pub(super) fn seen(model: &Model, inputs: &[Vec<f32>]) -> Result<Option<Needs>, QuantError> {
-    let mut wide = model.clone();
-    let widest = Ring::new(privet_ring::MAX_BITS).map_err(|e| QuantError::Option {
-        option: "bits",
-        what: e.to_string(),
-    })?;
-    for tensor in &mut wide.graph.tensors {
-        tensor.ring = widest;
-    }
+    let wide = widened(model)?;
     let mut observer = Observer::new(&wide);
     let oracle = Oracle::unchecked(&wide);
     for (index, input) in inputs.iter().enumerate() {
@@ -182,4 +178,60 @@ fn sums(graph: &Graph, node: &Node, values: &[i64]) -> Option<Interval> {
     let input = inputs.first()?;
     let sums = avg_pool::rounded_sums(pool, *count_padding, *shift, input, values, output);
     Interval::of(&sums)
+}
+
+/// What a network answers where rings are wider by six bits at least: as the oracle while all values fit their own. For searches
+/// that decide on scales before rings.
+#[derive(Debug)]
+pub struct Rehearsal {
+    wide: Model,
+}
+
+impl Rehearsal {
+    /// Of a model.
+    ///
+    /// # Errors
+    /// None for a valid model.
+    pub fn new(model: &Model) -> Result<Self, QuantError> {
+        let mut wide = widened(model)?;
+        for (tensor, own) in wide.graph.tensors.iter_mut().zip(&model.graph.tensors) {
+            // Sums modulo 2^32 are the fastest.
+            if own.ring.bits() + ROOM <= i32::BITS
+                && let Ok(ring) = Ring::new(i32::BITS)
+            {
+                tensor.ring = ring;
+            }
+        }
+        Ok(Self { wide })
+    }
+
+    /// The label of one real input.
+    ///
+    /// # Errors
+    /// An input of the wrong length or not finite.
+    pub fn label(&self, input: &[f32]) -> Result<usize, QuantError> {
+        let graph = &self.wide.graph;
+        let integers = quantise(graph, input)
+            .map_err(|source| QuantError::Calibration { index: 0, source })?;
+        let mut label = 0;
+        Oracle::unchecked(&self.wide).run(&integers, |id, values| {
+            if id == graph.output {
+                label = oracle::label(values);
+            }
+        })?;
+        Ok(label)
+    }
+}
+
+/// The model with 64-bit rings, which no check would pass.
+fn widened(model: &Model) -> Result<Model, QuantError> {
+    let mut wide = model.clone();
+    let widest = Ring::new(privet_ring::MAX_BITS).map_err(|e| QuantError::Option {
+        option: "bits",
+        what: e.to_string(),
+    })?;
+    for tensor in &mut wide.graph.tensors {
+        tensor.ring = widest;
+    }
+    Ok(wide)
 }

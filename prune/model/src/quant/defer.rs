@@ -25,16 +25,12 @@ pub(super) struct Decision {
     pub(super) shift: u32,
 }
 
-/// Decides for every value; `weight_frac` is per node.
-pub(super) fn decide(
-    folded: &Folded<'_>,
-    placement: Placement,
-    weight_frac: &[u32],
-) -> Vec<Decision> {
+/// Decides for every value; `above` is per node: by how many fraction bits a layer with weights exceeds its stored result.
+pub(super) fn decide(folded: &Folded<'_>, placement: Placement, above: &[u32]) -> Vec<Decision> {
     let walk = Walk { folded, placement };
     let mut decisions = vec![Decision::default(); folded.graph.values.len()];
-    for (node, &frac) in folded.nodes.iter().zip(weight_frac) {
-        let decision = walk.forward(node, frac, &decisions);
+    for (node, &above) in folded.nodes.iter().zip(above) {
+        let decision = walk.forward(node, above, &decisions);
         set(&mut decisions, node.output, decision);
     }
     for node in folded.nodes.iter().rev() {
@@ -82,10 +78,10 @@ impl Walk<'_> {
     }
 
     /// Whether the node's result is raw and stays so.
-    fn forward(&self, node: &FoldedNode<'_>, weight_frac: u32, decisions: &[Decision]) -> Decision {
+    fn forward(&self, node: &FoldedNode<'_>, above: u32, decisions: &[Decision]) -> Decision {
         let kept = |&id: &ValueId| Some(get(decisions, id)).filter(|d| d.raw && d.kept);
         let raw = match &node.op {
-            FoldedOp::Linear(_) | FoldedOp::Conv { .. } | FoldedOp::Scale(_) => Some(weight_frac),
+            FoldedOp::Linear(_) | FoldedOp::Conv { .. } | FoldedOp::Scale(_) => Some(above),
             FoldedOp::Relu
             | FoldedOp::Reshape
             | FoldedOp::Transpose { .. }

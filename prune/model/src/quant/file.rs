@@ -5,6 +5,7 @@
 //! graph, postcard
 //! per node with parameters: weights, then biases; little-endian two's complement, as many bytes
 //!   each as the weights' width and the result's ring ask for
+//! in version 3: length u32 and text of a record of how the widths were found; never sent
 //! SHA-256 of everything before
 //! ```
 //!
@@ -22,6 +23,10 @@ use crate::ops;
 
 const MAGIC: &[u8; 8] = b"PRIVETQ\n";
 const VERSION: u32 = 2;
+/// With a record.
+const RECORDED: u32 = 3;
+/// Longest record.
+const MAX_RECORD: usize = 1 << 16;
 const HASH: usize = 32;
 /// Magic, version, length of the graph, hash of the source.
 const HEAD: usize = 8 + 4 + 4 + HASH;
@@ -51,7 +56,9 @@ pub enum FileError {
     #[error("not a quantised network (make one with `privet quantise`)")]
     Magic,
     /// Another version of the format.
-    #[error("format version {got}, this program reads {VERSION}: quantise the model again")]
+    #[error(
+        "format version {got}, this program reads {VERSION} and {RECORDED}: quantise the model again"
+    )]
     Version {
         /// The file's.
         got: u32,
@@ -114,6 +121,32 @@ pub fn write(path: &Path, model: &Model) -> Result<(), FileError> {
 /// # Errors
 /// A model that is not valid.
 pub fn encode(model: &Model) -> Result<Vec<u8>, FileError> {
+    let mut bytes = body(model, VERSION)?;
+    seal(&mut bytes);
+    Ok(bytes)
+}
+
+/// The bytes of a file with a record of how its widths were found: for its owner, no part of the network.
+///
+/// # Errors
+/// As [`encode`]; a record of more than 64 KiB.
+pub fn encode_recorded(model: &Model, record: &str) -> Result<Vec<u8>, FileError> {
+    let mut bytes = body(model, RECORDED)?;
+    let length = u32::try_from(record.len()).ok();
+    let length = length.filter(|_| record.len() <= MAX_RECORD);
+    let length = length.ok_or(FileError::Damaged("its record is too long"))?;
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(record.as_bytes());
+    seal(&mut bytes);
+    Ok(bytes)
+}
+
+fn seal(bytes: &mut Vec<u8>) {
+    let hash = Sha256::digest(&*bytes);
+    bytes.extend_from_slice(&hash);
+}
+
+fn body(model: &Model, version: u32) -> Result<Vec<u8>, FileError> {
     model.validate(&Limits::default())?;
     let graph = postcard::to_allocvec(&model.graph)
         .map_err(|_| FileError::Damaged("the graph cannot be encoded"))?;
@@ -121,7 +154,7 @@ pub fn encode(model: &Model) -> Result<Vec<u8>, FileError> {
         .map_err(|_| FileError::Damaged("the graph is longer than 4 GiB"))?;
     let mut bytes = Vec::with_capacity(HEAD + graph.len() + HASH);
     bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&version.to_le_bytes());
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&model.source_sha256);
     bytes.extend_from_slice(&graph);
@@ -136,8 +169,6 @@ pub fn encode(model: &Model) -> Result<Vec<u8>, FileError> {
             }
         }
     }
-    let hash = Sha256::digest(&bytes);
-    bytes.extend_from_slice(&hash);
     Ok(bytes)
 }
 
@@ -146,7 +177,15 @@ pub fn encode(model: &Model) -> Result<Vec<u8>, FileError> {
 /// # Errors
 /// Not such a file, another version, a wrong checksum or length, or an invalid network.
 pub fn decode(bytes: &[u8]) -> Result<Model, FileError> {
-    let body = unsealed(bytes)?;
+    Ok(decode_recorded(bytes)?.0)
+}
+
+/// Reads a file's bytes, and the record of how its widths were found, if it has one.
+///
+/// # Errors
+/// As [`decode`]; a record that is no text.
+pub fn decode_recorded(bytes: &[u8]) -> Result<(Model, Option<String>), FileError> {
+    let (body, version) = unsealed(bytes)?;
     let (mut rest, source_sha256, graph_len) = head(body)?;
     let graph_bytes = rest
         .split_off(..graph_len)
@@ -165,6 +204,10 @@ pub fn decode(bytes: &[u8]) -> Result<Model, FileError> {
             None
         });
     }
+    let record = match version {
+        RECORDED => Some(recorded(&mut rest)?),
+        _ => None,
+    };
     if !rest.is_empty() {
         return Err(FileError::Damaged("there are more parameters than layers"));
     }
@@ -174,11 +217,23 @@ pub fn decode(bytes: &[u8]) -> Result<Model, FileError> {
         source_sha256,
     };
     model.validate(&Limits::default())?;
-    Ok(model)
+    Ok((model, record))
 }
 
-/// The bytes without the checksum, which holds.
-fn unsealed(bytes: &[u8]) -> Result<&[u8], FileError> {
+/// The text that ends a file with a record.
+fn recorded(rest: &mut &[u8]) -> Result<String, FileError> {
+    let cut = FileError::Damaged("its record is cut off");
+    let (length, after) = rest.split_first_chunk().ok_or(cut)?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if length != after.len() || length > MAX_RECORD {
+        return Err(FileError::Damaged("its record has another length"));
+    }
+    *rest = &[];
+    String::from_utf8(after.to_vec()).map_err(|_| FileError::Damaged("its record is no text"))
+}
+
+/// The bytes without the checksum, which holds, and the version.
+fn unsealed(bytes: &[u8]) -> Result<(&[u8], u32), FileError> {
     if !is_model(bytes) {
         return Err(FileError::Magic);
     }
@@ -188,11 +243,11 @@ fn unsealed(bytes: &[u8]) -> Result<&[u8], FileError> {
     };
     let version = body.get(8..).and_then(<[u8]>::first_chunk);
     let got = u32::from_le_bytes(*version.ok_or(cut)?);
-    if got != VERSION {
+    if got != VERSION && got != RECORDED {
         return Err(FileError::Version { got });
     }
     if Sha256::digest(body)[..] == hash[..] {
-        Ok(body)
+        Ok((body, got))
     } else {
         Err(FileError::Damaged("its checksum does not hold"))
     }

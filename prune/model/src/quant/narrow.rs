@@ -2,7 +2,7 @@
 //! ring, which makes every later comparison, sum and product cheaper.
 //!
 //! Tensors that an op ties to one ring form a group, and the group gets the widest need of its
-//! members. Accumulators keep their ring L, tables and clips the ring that their rule asks for;
+//! members. Accumulators keep their ring L but where ranges seen are trusted, tables and clips the ring that their rule asks for;
 //! where a table's result needs fewer bits, the linear layers behind it read a reduced copy.
 
 use std::collections::BTreeMap;
@@ -12,9 +12,26 @@ use privet_ring::{MIN_BITS, Ring};
 use super::interval::{self, Needs, bits_of};
 use super::ir::{Graph, Model, Node, Op, Tensor, TensorId};
 
-/// Shrinks rings to what is proven to fit them, and also to what was seen plus `margin` bits where
-/// `seen` is given.
-pub(super) fn narrow(model: &mut Model, proven: &Needs, seen: Option<&Needs>, margin: u32) {
+/// Which rings may shrink, and how far.
+pub(super) struct Trust<'a> {
+    /// To what is proven of every input.
+    pub(super) proven: &'a Needs,
+    /// Also to what was seen.
+    pub(super) seen: Option<&'a Needs>,
+    /// Plus that many bits.
+    pub(super) margin: u32,
+    /// Accumulators as well.
+    pub(super) accumulators: bool,
+}
+
+/// Shrinks rings to what is proven to fit them, and also to what was seen plus a margin where that is trusted.
+pub(super) fn narrow(model: &mut Model, trust: &Trust<'_>) {
+    let &Trust {
+        proven,
+        seen,
+        margin,
+        accumulators,
+    } = trust;
     let widths = widths(&model.graph, proven, seen, margin);
     let mut groups = Groups::of(&model.graph);
     let mut bits: BTreeMap<usize, u32> = BTreeMap::new();
@@ -27,12 +44,11 @@ pub(super) fn narrow(model: &mut Model, proven: &Needs, seen: Option<&Needs>, ma
         let inner = |needs: &Needs| Some(needs.inner.get(place?)?.bits());
         let sure = inner(proven).unwrap_or(u32::MAX);
         let inner = seen.and_then(inner).map_or(sure, |s| sure.min(s + margin));
-        if let Some((id, need)) = own_need(&model.graph, node, inner) {
+        if let Some((id, need)) = own_need(&model.graph, node, inner, accumulators) {
             raise(&mut bits, groups.root(id.0 as usize), need);
         }
-        if let (Op::AddConst | Op::Reflect, Some(Some(params))) =
-            (&node.op, model.params.get(index))
-        {
+        // Constants have to be numbers of the ring, whatever their sums are.
+        if let Some(Some(params)) = model.params.get(index) {
             let widest = params.bias.iter().map(|&b| bits_of(b.into(), b.into()));
             let need = widest.max().unwrap_or(MIN_BITS);
             raise(&mut bits, groups.root(node.output.0 as usize), need);
@@ -75,18 +91,27 @@ fn shrink(tensor: &mut Tensor, need: u32) {
 
 /// The ring that an op itself asks for, whatever the values: accumulators have theirs, clips,
 /// differences and sums must not wrap (`inner` bits), tables have their ports.
-fn own_need(graph: &Graph, node: &Node, inner: u32) -> Option<(TensorId, u32)> {
+fn own_need(graph: &Graph, node: &Node, inner: u32, accumulators: bool) -> Option<(TensorId, u32)> {
     let ring = |id: TensorId| graph.tensor(id).map_or(u32::MAX, |t| t.ring.bits());
     match &node.op {
+        Op::Linear(_) | Op::Conv(_) if accumulators => None,
         Op::Linear(_) | Op::Conv(_) | Op::Clip { .. } | Op::Table(_) => {
             Some((node.output, ring(node.output)))
         }
-        Op::MaxPool(_) | Op::AvgPool { .. } => {
+        Op::MaxPool(_) => {
             let operand = *node.inputs.first()?;
             Some((operand, inner.min(ring(operand))))
         }
-        Op::Trunc { .. }
-        | Op::Relu
+        Op::AvgPool { pool, shift, .. } => {
+            let operand = *node.inputs.first()?;
+            let cells: u128 = pool.window.kernel.iter().map(|&n| n as u128).product();
+            // Half of the divisor is a summand.
+            let divisor = bits_of(0, i128::try_from(cells).unwrap_or(i128::MAX)) + shift;
+            Some((operand, inner.max(divisor).min(ring(operand))))
+        }
+        // Something has to be left, and its sign.
+        Op::Trunc { shift } => Some((*node.inputs.first()?, shift + 2)),
+        Op::Relu
         | Op::Add
         | Op::AddConst
         | Op::Reflect

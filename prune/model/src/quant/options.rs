@@ -1,5 +1,7 @@
 //! What the quantiser is asked for.
 
+use std::collections::BTreeMap;
+
 use super::ir::Profile;
 
 /// How a float network becomes integers.
@@ -20,6 +22,8 @@ pub struct QuantOptions {
     pub rounding: bool,
     /// Where truncations stand.
     pub placement: Placement,
+    /// Fraction bits of single layers, where they differ from the network's.
+    pub layers: LayerFracs,
     /// Which tensors get a ring no wider than their range.
     pub narrow: Narrow,
     /// Bounds that hold for every real input, if the caller states some; an input outside is
@@ -41,6 +45,7 @@ impl Default for QuantOptions {
             weights: Weights::SameFrac,
             rounding: true,
             placement: Placement::Early,
+            layers: LayerFracs::default(),
             narrow: Narrow::Proven,
             input_range: None,
             publish_sparsity: false,
@@ -90,6 +95,28 @@ pub enum Weights {
     Fit(u32),
 }
 
+/// Fraction bits of single layers, by their names in the source, in place of the network's.
+///
+/// Values that one operation ties to one scale (the operands of a sum or a concatenation, both sides of an activation or a pool) get the
+/// most fraction bits of the layers that make them. Where a layer's result would have fewer than its readers want, its weights get more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LayerFracs {
+    /// Of the network's input.
+    pub input: Option<u32>,
+    /// Of the stored values that a layer with weights makes.
+    pub values: BTreeMap<String, u32>,
+    /// Of a layer's weights.
+    pub weights: BTreeMap<String, u32>,
+}
+
+impl LayerFracs {
+    /// Whether all layers have the network's.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.input.is_none() && self.values.is_empty() && self.weights.is_empty()
+    }
+}
+
 /// Which tensors get a ring no wider than their range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Narrow {
@@ -97,7 +124,8 @@ pub enum Narrow {
     Off,
     /// Those whose range is proven: the values are the same for every input.
     Proven,
-    /// Also those whose range was seen on data: cheaper, but an input that exceeds it wraps earlier.
+    /// Also those whose range was seen on data, and accumulators, unless their ring is given: cheaper, but an input that exceeds it
+    /// wraps earlier.
     Calibrated,
 }
 

@@ -11,6 +11,7 @@ use super::ir::{Model, Profile, Range, RangeOrigin};
 use super::narrow;
 use super::options::{Frac, Narrow, Placement, QuantOptions};
 use super::rewrite;
+use super::scales;
 use super::validate::Limits;
 use crate::graph::Graph;
 
@@ -42,7 +43,7 @@ pub fn quantise(
             calibration,
         })
     };
-    let first = job(Some(0.5 * (-f64::from(finest)).exp2()))?;
+    let first = job(Some(scales::finest(finest)))?;
     first.check_options()?;
     let model = match (first.model(), options.frac) {
         (Ok(model), Frac::Auto) if first.folded.reflects => match job(None)?.model() {
@@ -102,6 +103,10 @@ impl Job<'_> {
                 self.options.profile
             );
             return fail("publish-sparsity", what);
+        }
+        if self.options.frac == Frac::Auto && !self.options.layers.is_empty() {
+            let what = "single layers need stated fraction bits of the network".to_owned();
+            return fail("layers", what);
         }
         if let Frac::Bits(frac) = self.options.frac
             && frac >= bits
@@ -197,7 +202,16 @@ impl Job<'_> {
             .seen
             .filter(|_| self.options.narrow == Narrow::Calibrated);
         if self.options.narrow != Narrow::Off {
-            narrow::narrow(&mut model, &found.proven, seen.as_ref(), margin);
+            // A ring that was asked for stays, and rough products have one at double scale.
+            let trust = narrow::Trust {
+                proven: &found.proven,
+                seen: seen.as_ref(),
+                margin,
+                accumulators: seen.is_some()
+                    && self.options.ring.is_none()
+                    && self.options.profile == Profile::Exact,
+            };
+            narrow::narrow(&mut model, &trust);
         }
         Ok(model)
     }

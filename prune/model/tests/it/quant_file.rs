@@ -61,6 +61,39 @@ fn damage_is_found() {
 }
 
 #[test]
+fn a_record_goes_with_the_file_and_not_with_the_network() {
+    let model = small_model();
+    let record = r#"{"found_by":"a search"}"#;
+    let bytes = file::encode_recorded(&model, record).unwrap();
+    let (read, found) = file::decode_recorded(&bytes).unwrap();
+    assert_eq!((&read, found.as_deref()), (&model, Some(record)));
+    assert_eq!(read.graph.public_hash(), model.graph.public_hash());
+    let plain = file::encode(&model).unwrap();
+    assert_eq!(
+        file::decode_recorded(&plain).unwrap(),
+        (model.clone(), None)
+    );
+    // Every cut, also under a checksum that holds; other lengths, and no text.
+    let body = &bytes[..bytes.len() - 32];
+    for length in 0..body.len() {
+        assert!(
+            file::decode(&sealed(body[..length].to_vec())).is_err(),
+            "{length}"
+        );
+    }
+    let at = body.len() - record.len();
+    for (place, value) in [(at - 4, 0), (at - 1, 255), (at, 0xff)] {
+        let mut changed = body.to_vec();
+        changed[place] = value;
+        assert!(file::decode(&sealed(changed)).is_err(), "{place}");
+    }
+    let mut longer = body.to_vec();
+    longer.push(b' ');
+    assert!(file::decode(&sealed(longer)).is_err());
+    assert!(file::encode_recorded(&model, &"x".repeat(1 << 17)).is_err());
+}
+
+#[test]
 fn graphs_of_noise_do_not_panic() {
     let model = small_model();
     let graph = postcard::to_allocvec(&model.graph).unwrap();

@@ -2,7 +2,9 @@
 
 use privet_model::graph::{Linear, Op, Rounding};
 use privet_model::quant::ir::{self, RangeOrigin};
-use privet_model::quant::{self, Frac, Limits, Narrow, Oracle, QuantError, QuantOptions, Weights};
+use privet_model::quant::{
+    self, Frac, LayerFracs, Limits, Narrow, Oracle, QuantError, QuantOptions, Weights,
+};
 
 use crate::nets::{Net, Stream, pool, window};
 
@@ -319,4 +321,86 @@ fn names_of_the_source_become_printable() {
     );
     assert_eq!(model.graph.tensors[1].name, "line?break");
     assert!(model.graph.nodes[0].name.starts_with("evil?[2J?evil"));
+}
+
+#[test]
+fn layers_have_scales_of_their_own() {
+    let mut net = Net::new(&[4], 20);
+    let first = net.linear(net.input(), 4, 3);
+    let relu = net.relu(first);
+    let last = net.linear(relu, 3, 2);
+    let graph = net.finish(last);
+    let tied = quant::tied(&graph, 10).unwrap();
+    assert_eq!(tied.len(), 3, "{tied:?}");
+    assert!(tied[0].input && tied[0].layers.is_empty());
+    let [a, b] = [1, 2].map(|i| tied[i].layers[0].clone());
+    let mut stream = Stream(3);
+    let data: Vec<Vec<f32>> = (0..50).map(|_| stream.reals(4, 1.0)).collect();
+    let with = |layers: LayerFracs| QuantOptions {
+        layers,
+        narrow: Narrow::Calibrated,
+        ..QuantOptions::fixed(16, 10)
+    };
+    let layers = LayerFracs {
+        input: Some(5),
+        values: [(a.clone(), 7)].into(),
+        weights: [(a.clone(), 4), (b, 1)].into(),
+    };
+    let model = quant::quantise(&graph, &with(layers), &data).unwrap();
+    let scales: Vec<u32> = model.graph.tensors.iter().map(|t| t.frac_bits).collect();
+    // The last layer's weights get the fraction bits that its result, at the network's ten, needs.
+    assert_eq!(scales[..5], [5, 9, 7, 7, 10]);
+    let wide = quant::quantise(&graph, &with(LayerFracs::default()), &data).unwrap();
+    let rings = |model: &ir::Model| model.graph.tensors[1].ring.bits();
+    assert!(
+        rings(&model) + 10 <= rings(&wide),
+        "{} {}",
+        rings(&model),
+        rings(&wide)
+    );
+    let refused = |layers: LayerFracs, line: &str| {
+        let error = quant::quantise(&graph, &with(layers), &data).unwrap_err();
+        assert!(error.to_string().contains(line), "{error}");
+    };
+    let named = |name: &str, frac| LayerFracs {
+        values: [(name.to_owned(), frac)].into(),
+        ..LayerFracs::default()
+    };
+    refused(named("nobody", 3), "no layer nobody");
+    refused(named(&a, 63), "more than 62");
+    refused(
+        LayerFracs {
+            input: Some(99),
+            ..LayerFracs::default()
+        },
+        "of the input",
+    );
+    let auto = QuantOptions {
+        frac: Frac::Auto,
+        ..with(named(&a, 3))
+    };
+    assert!(quant::quantise(&graph, &auto, &data).is_err());
+}
+
+#[test]
+fn what_a_table_reads_has_the_scale_of_the_network() {
+    let mut net = Net::new(&[4], 20);
+    let first = net.linear(net.input(), 4, 3);
+    let table = net.push(Op::Tanh, &[first]);
+    let last = net.linear(table, 3, 2);
+    let graph = net.finish(last);
+    let tied = quant::tied(&graph, 12).unwrap();
+    assert_eq!(
+        tied.iter().map(|t| t.fixed).collect::<Vec<_>>(),
+        [false, true, false]
+    );
+    let options = QuantOptions {
+        layers: LayerFracs {
+            values: [(tied[1].layers[0].clone(), 9)].into(),
+            ..LayerFracs::default()
+        },
+        ..QuantOptions::fixed(16, 12)
+    };
+    let error = quant::quantise(&graph, &options, &[vec![0.5; 4]]).unwrap_err();
+    assert!(error.to_string().contains("tied to a table"), "{error}");
 }

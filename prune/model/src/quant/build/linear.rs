@@ -10,22 +10,30 @@ use crate::quant::input::quantise_value;
 use crate::quant::interval::bits_of;
 use crate::quant::ir::{Conv, Linear, Op, Params, TensorId, Window};
 use crate::quant::options::Weights;
+use crate::quant::scales::Scales;
 use crate::quant::sparsity::Sparsity;
 use privet_ring::Ring;
 
 /// Fraction bits of the node's weights; 0 for other nodes.
-pub(super) fn weight_frac(node: &FoldedNode<'_>, spec: &Spec<'_>) -> Result<u32, QuantError> {
+pub(super) fn weight_frac(
+    node: &FoldedNode<'_>,
+    spec: &Spec<'_>,
+    scales: &Scales,
+) -> Result<u32, QuantError> {
     if !node.op.is_linear() {
         return Ok(0);
     }
+    let layers = &spec.options.layers;
     let fitting = match spec.options.weights {
-        Weights::SameFrac => return Ok(spec.frac),
-        Weights::Frac(frac) => return Ok(frac),
-        Weights::Fit(bits) => bits,
+        Weights::Fit(bits) if !layers.weights.contains_key(node.name) => bits,
+        Weights::SameFrac | Weights::Fit(_) => {
+            return Ok(scales.weights(node, layers, spec.frac));
+        }
+        Weights::Frac(frac) => return Ok(scales.weights(node, layers, frac)),
     };
     for frac in (0..=spec.frac).rev() {
         if widest(&node.op, frac) <= fitting {
-            return Ok(frac);
+            return Ok(scales.weights(node, layers, frac));
         }
     }
     Err(too_wide(node, fitting, 0))
@@ -63,7 +71,7 @@ impl Build<'_> {
     ) -> Result<TensorId, QuantError> {
         let input = self.operand(node, 0)?;
         let decision = defer::get(&self.decisions, node.output);
-        let ring = self.raw_ring(decision)?;
+        let ring = self.raw_ring(node, decision)?;
         let rounding = if decision.rounded && self.spec.options.rounding {
             // The truncation at the end of the path drops `shift` bits of the highest scale there.
             Rounding::before(
@@ -77,10 +85,11 @@ impl Build<'_> {
         if bits > MAX_WEIGHT_BITS {
             return Err(too_wide(node, MAX_WEIGHT_BITS, weight_frac));
         }
+        let read = self.at(input).map_or(self.spec.frac, |t| t.frac_bits);
         let maker = Maker {
             node,
             weight_frac,
-            bias_frac: self.spec.frac.saturating_add(weight_frac),
+            bias_frac: read.saturating_add(weight_frac),
             ring,
             rounding: rounding.constant,
         };

@@ -11,10 +11,10 @@ impl Build<'_> {
     pub(super) fn merge(&mut self, node: &FoldedNode<'_>) -> Result<TensorId, QuantError> {
         let decision = defer::get(&self.decisions, node.output);
         let (ring, frac) = if decision.raw {
-            let ring = self.raw_ring(decision)?;
-            (ring, self.spec.frac + decision.above)
+            let ring = self.raw_ring(node, decision)?;
+            (ring, self.frac(node) + decision.above)
         } else {
-            (self.stored, self.spec.frac)
+            (self.stored(node.output)?, self.frac(node))
         };
         let mut operands = Vec::with_capacity(node.inputs.len());
         for n in 0..node.inputs.len() {

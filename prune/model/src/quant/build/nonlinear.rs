@@ -21,14 +21,13 @@ impl Build<'_> {
         } else {
             Op::Reshape
         };
-        let made = self.result_like(node, input);
+        let made = self.result_like(node, input)?;
         Ok(self.push(node.name, op, None, &[input], made))
     }
 
     /// Ring and scale stay for a maximum; an average drops the fraction bits of a raw operand.
     pub(super) fn pool(&mut self, node: &FoldedNode<'_>) -> Result<TensorId, QuantError> {
         let input = self.operand(node, 0)?;
-        let shape = self.folded.shape(node.output);
         let name = value_name(self.folded, node.output);
         if let FoldedOp::AvgPool {
             window,
@@ -40,9 +39,9 @@ impl Build<'_> {
                     window: window.clone(),
                 },
                 count_padding: *count_padding,
-                shift: (self.at(input)).map_or(0, |t| t.frac_bits.saturating_sub(self.spec.frac)),
+                shift: (self.at(input)).map_or(0, |t| t.frac_bits.saturating_sub(self.frac(node))),
             };
-            let made = self.stored_as(name, shape);
+            let made = self.stored_as(name, node)?;
             return Ok(self.push(node.name, op, None, &[input], made));
         }
         let FoldedOp::MaxPool(pool) = &node.op else {
@@ -53,7 +52,7 @@ impl Build<'_> {
         let op = Op::MaxPool(Pool {
             window: pool.window.clone(),
         });
-        let made = self.result_like(node, input);
+        let made = self.result_like(node, input)?;
         Ok(self.push(node.name, op, None, &[input], made))
     }
 
@@ -64,16 +63,17 @@ impl Build<'_> {
         shift: &[f64],
     ) -> Result<TensorId, QuantError> {
         let input = self.operand(node, 0)?;
+        let stored = self.stored(node.output)?;
         let bias = shift
             .iter()
-            .map(|&v| self.constant(node, v, self.stored))
+            .map(|&v| self.constant(node, v, stored))
             .collect::<Result<_, _>>()?;
         let params = Params {
             weights: vec![],
             bias,
         };
         let name = value_name(self.folded, node.output);
-        let made = self.stored_as(name, self.folded.shape(node.output));
+        let made = self.stored_as(name, node)?;
         Ok(self.push(node.name, Op::AddConst, Some(params), &[input], made))
     }
 
@@ -85,16 +85,17 @@ impl Build<'_> {
         shifts: &[f64],
     ) -> Result<TensorId, QuantError> {
         let input = self.operand(node, 0)?;
+        let stored = self.stored(node.output)?;
         let bias = shifts
             .iter()
-            .map(|&v| self.constant(node, v, self.stored))
+            .map(|&v| self.constant(node, v, stored))
             .collect::<Result<_, _>>()?;
         let params = Params {
             weights: signs.to_vec(),
             bias,
         };
         let name = value_name(self.folded, node.output);
-        let made = self.stored_as(name, self.folded.shape(node.output));
+        let made = self.stored_as(name, node)?;
         Ok(self.push(node.name, Op::Reflect, Some(params), &[input], made))
     }
 
@@ -106,10 +107,11 @@ impl Build<'_> {
         hi: f32,
     ) -> Result<TensorId, QuantError> {
         let input = self.operand(node, 0)?;
+        let stored = self.stored(node.output)?;
         let bound = |bound: f32, infinite: i64| {
             // A bound beyond the ring cuts nothing off.
-            let exact = quantise_value(f64::from(bound), self.spec.frac).unwrap_or(infinite);
-            exact.clamp(self.stored.min(), self.stored.max())
+            let exact = quantise_value(f64::from(bound), self.frac(node)).unwrap_or(infinite);
+            exact.clamp(stored.min(), stored.max())
         };
         if lo.is_nan() || hi.is_nan() {
             return Err(QuantError::NotFinite {
@@ -122,7 +124,7 @@ impl Build<'_> {
             bound(hi, if hi < 0.0 { i64::MIN } else { i64::MAX }),
         );
         let clipped = self.clipped(node, input, lo, hi)?;
-        Ok(self.resize(node.name, clipped, self.stored))
+        Ok(self.resize(node.name, clipped, stored))
     }
 
     /// Clips in a ring where no difference to a bound can wrap.
@@ -133,7 +135,8 @@ impl Build<'_> {
         lo: i64,
         hi: i64,
     ) -> Result<TensorId, QuantError> {
-        let native = self.at(input).map_or(self.stored, |t| t.ring);
+        let stored = self.stored(node.output)?;
+        let native = self.at(input).map_or(stored, |t| t.ring);
         // a - lo is largest for the greatest a, max(a, lo) - hi is least for lo and greatest for a.
         let fits = |a: i64, b: i64| a.checked_sub(b).is_some_and(|d| native.contains(d));
         let safe = [
@@ -151,8 +154,8 @@ impl Build<'_> {
         let made = Made {
             name: format!("{}:clip", value_name(self.folded, node.output)),
             shape: self.folded.shape(node.output),
-            ring: tensor.map_or(self.stored, |t| t.ring),
-            frac: tensor.map_or(self.spec.frac, |t| t.frac_bits),
+            ring: tensor.map_or(stored, |t| t.ring),
+            frac: tensor.map_or(self.frac(node), |t| t.frac_bits),
         };
         Ok(self.push(node.name, Op::Clip { lo, hi }, None, &[input], made))
     }
@@ -163,7 +166,7 @@ impl Build<'_> {
         node: &FoldedNode<'_>,
         function: Function,
     ) -> Result<TensorId, QuantError> {
-        let (bits, frac) = (self.spec.options.bits, self.spec.frac);
+        let (bits, frac) = (self.scales.bits(node.output), self.frac(node));
         let found = table::named(function, bits, frac);
         let Some((table, [lo, hi])) = found
             .and_then(|t| Some((table::domain(&t)?, t)))
@@ -175,12 +178,13 @@ impl Build<'_> {
             });
         };
         let mut input = self.operand(node, 0)?;
-        if lo > self.stored.min() || hi < self.stored.max() {
+        let stored = self.stored(node.output)?;
+        if lo > stored.min() || hi < stored.max() {
             let clipped = self.clipped(node, input, lo, hi)?;
-            input = self.resize(node.name, clipped, self.stored);
+            input = self.resize(node.name, clipped, stored);
         }
         let name = value_name(self.folded, node.output);
-        let made = self.stored_as(name, self.folded.shape(node.output));
+        let made = self.stored_as(name, node)?;
         Ok(self.push(node.name, Op::Table(table), None, &[input], made))
     }
 
@@ -196,10 +200,10 @@ impl Build<'_> {
         let op = Op::Pad {
             before: before.to_vec(),
             after: after.to_vec(),
-            value: self.constant(node, f64::from(value), self.stored)?,
+            value: self.constant(node, f64::from(value), self.stored(node.output)?)?,
         };
         let name = value_name(self.folded, node.output);
-        let made = self.stored_as(name, self.folded.shape(node.output));
+        let made = self.stored_as(name, node)?;
         Ok(self.push(node.name, op, None, &[input], made))
     }
 
@@ -210,7 +214,7 @@ impl Build<'_> {
                 value,
             });
         }
-        let integer = quantise_value(value, self.spec.frac);
+        let integer = quantise_value(value, self.frac(node));
         integer.filter(|&v| ring.contains(v)).ok_or_else(|| {
             let bits = integer.map_or(64, |v| crate::quant::interval::bits_of(v.into(), v.into()));
             QuantError::Constant {

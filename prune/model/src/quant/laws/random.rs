@@ -5,7 +5,9 @@ use super::{Stream, reference};
 use crate::graph::{
     Affine, Builder, Conv, Graph, Linear, Op, Per, Pool, Rounding, ValueId, Window,
 };
-use crate::quant::{Narrow, Oracle, Placement, QuantError, QuantOptions, Weights, quantise};
+use crate::quant::{
+    LayerFracs, Narrow, Oracle, Placement, QuantError, QuantOptions, Weights, quantise, tied,
+};
 
 struct Random {
     builder: Builder,
@@ -254,6 +256,52 @@ fn random_networks_fine() {
             }
         }
     }
+}
+
+/// Each layer with fraction bits of its own, its values as its weights: the same agreement, errors of the coarsest.
+#[test]
+fn random_networks_of_own_scales() {
+    let mut differ = 0;
+    for place in 0..150u32 {
+        let seed = u64::from(place);
+        let graph = Random::network(seed);
+        let mut layers = LayerFracs::default();
+        let groups = tied(&graph, 16).expect("layers");
+        for (number, group) in (place..).zip(&groups) {
+            let own = 13 + (number * 2 + place / 7) % 5;
+            layers.input = layers.input.or(group.input.then_some(own));
+            for (next, layer) in (number..).zip(&group.layers) {
+                layers.values.insert(layer.clone(), own);
+                let own = 12 + (next * 5 + place / 3) % 6;
+                layers.weights.insert(layer.clone(), own);
+            }
+        }
+        for placement in [Placement::Early, Placement::Late] {
+            for narrow in [Narrow::Proven, Narrow::Calibrated] {
+                let options = QuantOptions {
+                    placement,
+                    narrow,
+                    layers: layers.clone(),
+                    ..QuantOptions::fixed(26, 16)
+                };
+                let error = check(seed, &options).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+                assert!(
+                    error < 3e-2,
+                    "seed {seed}, {placement:?}, {narrow:?}: off by {error}"
+                );
+            }
+        }
+        let zeros = vec![vec![0.0; 40], vec![1.0; 40], vec![-1.0; 40]];
+        let options = QuantOptions {
+            layers,
+            ..QuantOptions::fixed(26, 16)
+        };
+        let model = quantise(&graph, &options, &zeros).expect("fits");
+        let scales = model.graph.tensors.iter().map(|t| t.frac_bits);
+        let scales: std::collections::BTreeSet<_> = scales.filter(|f| *f < 20).collect();
+        differ += usize::from(scales.len() > 1);
+    }
+    assert!(differ > 100, "only {differ} networks of 150 have several");
 }
 
 /// The networks are not all alike: every op but tables comes up, also at double scale.
