@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod auto;
 mod bench;
 mod demo;
 mod failure;

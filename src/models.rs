@@ -87,6 +87,13 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Failure> {
     Ok(Loaded::Float(Box::new(graph)))
 }
 
+/// What a quantised file says of how its widths were found; none for other files.
+pub(crate) fn record(path: &Path) -> Option<serde_json::Value> {
+    let bytes = privet_model::readers::read_file(path).ok()?;
+    let (_, record) = privet_model::quant::file::decode_recorded(&bytes).ok()?;
+    serde_json::from_str(&record?).ok()
+}
+
 /// The name a model goes by: its file's, without extensions.
 fn name_of(path: &Path) -> String {
     let file = path

@@ -8,14 +8,16 @@ use clap::Args;
 use privet_model::graph::Listing;
 use privet_model::ops::param_counts;
 use privet_model::preprocess::Projection;
-use privet_model::quant::ir::Graph;
+use privet_model::quant::ir::{Graph, Model};
 use privet_net::Link;
 use privet_plan::cost::StepCost;
-use privet_plan::{Backend, Caps, Choice, Comparison, NormClass, Plan, PlanOptions, Rates, Reveal};
+use privet_plan::{
+    Backend, Caps, Choice, Comparison, NormClass, Plan, PlanError, PlanOptions, Rates, Reveal,
+};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::models::{Loaded, QuantArgs, load, quantise};
+use crate::models::{Loaded, QuantArgs, load, quantise, record};
 use crate::options::{OnlineArgs, StrictArgs, link_model};
 use crate::rates::{Known, RatesPlace};
 use crate::table::{bytes, columns, count, seconds};
@@ -107,28 +109,48 @@ fn plan(args: &PlanArgs, path: &Path, known: &Known) -> Result<(), Failure> {
     let model = crate::models::quantised(path, &args.quant)?;
     let options = PlanOptions {
         reveal: args.reveal,
-        norms: NormClass::of_model(&model),
         strict: args.strict.strict,
         all_online: args.online.no_prepare,
         ..PlanOptions::default()
     };
-    let link = link_model(args.link);
+    let plan = planned(&model, (args.backend, args.comparison), args.link, &options);
+    let plan = plan.map_err(|e| Failure::file(path.display(), e))?;
+    if args.json {
+        println!("{}", plan_json(&plan, known, args.link));
+    } else {
+        print_plan(&plan, known, args.link, args.comparison);
+    }
+    Ok(())
+}
+
+/// The plan that a server makes over that link, whatever it costs; the options get the model's norms.
+pub(crate) fn planned(
+    model: &Model,
+    (choice, comparison): (Choice, Choice<Comparison>),
+    link: Link,
+    options: &PlanOptions,
+) -> Result<Plan, PlanError> {
+    let options = PlanOptions {
+        norms: NormClass::of_model(model),
+        ..options.clone()
+    };
+    let link = link_model(link);
     // Nothing is refused here for what it would cost, but for memory that planning itself takes.
     let caps = Caps {
         bytes: u64::MAX,
         seconds: u64::MAX,
         ..Caps::default()
     };
-    let backends: Vec<Backend> = args.backend.backends().collect();
+    let backends: Vec<Backend> = choice.backends().collect();
     // As `serve` decides, by what is assumed of any machine: what was measured on this one moves estimates, not the plan and its hash.
     let assumed = Rates::default();
-    let plan = match backends.as_slice() {
+    match backends.as_slice() {
         [only] => {
             let backend = *only;
             let options = PlanOptions { backend, ..options };
             Plan::over(
                 &model.graph,
-                (&options, args.comparison),
+                (&options, comparison),
                 caps.memory,
                 &assumed,
                 &link,
@@ -137,19 +159,12 @@ fn plan(args: &PlanArgs, path: &Path, known: &Known) -> Result<(), Failure> {
         several => Plan::cheapest(
             &model.graph,
             &options,
-            (several, args.comparison),
+            (several, comparison),
             &caps,
             &assumed,
             &link,
         ),
-    };
-    let plan = plan.map_err(|e| Failure::file(path.display(), e))?;
-    if args.json {
-        println!("{}", plan_json(&plan, known, args.link));
-    } else {
-        print_plan(&plan, known, args.link, args.comparison);
     }
-    Ok(())
 }
 
 fn plan_json(plan: &Plan, known: &Known, name: Link) -> Value {
@@ -376,7 +391,7 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
             "{}",
             json!({
                 "layers": listing.as_ref().map(listing_json), "supported": error.is_none(), "why_not": error,
-                "ranges": ranges, "plan": loopback, "plan_wan": wan,
+                "ranges": ranges, "plan": loopback, "plan_wan": wan, "found": record(&args.model),
             })
         );
         return planned.map(|_| ());
@@ -404,6 +419,9 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
             count(listing.macs),
             count(listing.parameters)
         );
+    }
+    if let Some(record) = record(&args.model) {
+        print_record(&record);
     }
     let (plan, ranges) = planned?;
     println!("ranges at {} bits:\n", plan.graph.value_bits);
@@ -435,6 +453,22 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
         seconds(wan_seconds)
     );
     Ok(())
+}
+
+/// How widths were found, as far as people want to know.
+fn print_record(record: &Value) {
+    let text = |key: &str| {
+        let said = record.get(key).and_then(Value::as_str);
+        said.unwrap_or("unknown").replace(char::is_control, "?")
+    };
+    println!(
+        "found by {} on data {} for {}, link {}, judged by {}\n",
+        text("found_by"),
+        text("data_sha256"),
+        text("backend"),
+        text("link"),
+        text("measure")
+    );
 }
 
 fn wan() -> Link {

@@ -6,19 +6,25 @@ use clap::Args;
 use privet_model::quant::Oracle;
 use serde_json::json;
 
+use crate::auto::{self, AutoArgs};
 use crate::failure::{Failure, Kind};
 use crate::models::{Loaded, QuantArgs, effective_preprocess, load, prepare, quantise, samples};
 
 /// Turn an ONNX model into a quantised file that can be served, inspected and compared.
+///
+/// With --auto, widths are searched instead of stated: first the smallest common ones that keep the accuracy on the data, then smaller
+/// ones layer by layer, the most expensive first by the planner's cost.
 #[derive(Args)]
 pub(crate) struct Quantise {
     /// ONNX model.
-    model: PathBuf,
+    pub(crate) model: PathBuf,
     #[command(flatten)]
-    quant: QuantArgs,
+    pub(crate) quant: QuantArgs,
+    #[command(flatten)]
+    pub(crate) auto: AutoArgs,
     /// File to write.
     #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    pub(crate) output: PathBuf,
 }
 
 /// Runs `quantise`.
@@ -30,6 +36,7 @@ pub(crate) fn run(args: &Quantise) -> Result<(), Failure> {
                 format!("{} is quantised already", args.model.display()),
             ));
         }
+        Loaded::Float(graph) if args.auto.auto => return auto::run(args, &graph),
         Loaded::Float(graph) => quantise(&args.model, &graph, &args.quant)?,
     };
     let bytes = privet_model::quant::file::encode(&model)

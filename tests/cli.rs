@@ -9,6 +9,7 @@
 )]
 
 mod cli {
+    mod auto;
     mod commands;
     mod death;
     mod deepsecure;

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auto;
 pub mod compact;
 pub mod data;
 pub mod digits;

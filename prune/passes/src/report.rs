@@ -200,6 +200,12 @@ impl<'a> Listener<'a> {
         self.check()
     }
 
+    /// The stage goes on.
+    pub(crate) fn again(&mut self) -> Result<(), Error> {
+        self.send(0.0, None);
+        self.check()
+    }
+
     /// A training of so many epochs went on.
     pub(crate) fn epoch(&mut self, tick: &Tick, of: usize) -> Control {
         self.send(tick.done() / of.max(1) as f64, tick.finished)

@@ -7,6 +7,7 @@
 )]
 
 mod it {
+    mod auto;
     mod demo;
     mod gradients;
     mod graph;
