@@ -4,6 +4,7 @@
 //! sends back. What a reply gives away of the weights is bounded by how far its noise drowns theirs: that bound, the
 //! [`hiding`] bits, decides how many filters may share a polynomial.
 
+mod price;
 pub mod schedule;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,8 @@ use privet_ring::linear::packing::{Counts, Limits};
 use privet_ring::linear::{Conv, GeometryError, Packing, Place, Split};
 use serde::{Deserialize, Serialize};
 
-use crate::cost::StepCost;
+use crate::cost::{Rates, StepCost};
+pub use price::BytePrice;
 
 /// A parameter set by name. The sets themselves, and what they rest on, are those of `privet-he`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -266,15 +268,19 @@ impl Upload {
     }
 }
 
-/// Nanoseconds of both parties for an input polynomial, an output polynomial, a weight polynomial's transform and a product, for
-/// each prime and 4096 coefficients; and of a byte at 400 Mbit/s.
-const NANOSECONDS: [f64; 5] = [30e3, 60e3, 6e3, 1.5e3, 20.0];
-
 impl Lattice {
-    /// The cheapest way for a layer under a set; none where the set hides too little or has no room for the layer.
+    /// The cheapest way for a layer under a set, by the work that is assumed of any machine and the price of bytes; none where the set
+    /// hides too little or has no room for the layer. Whether few input or few output polynomials are made trades work for bytes and
+    /// those of one direction for the other's.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    pub fn choose(conv: &Conv, set: LatticeSet, ring_bits: u32, norm: NormClass) -> Option<Self> {
+    pub fn choose(
+        conv: &Conv,
+        set: LatticeSet,
+        ring_bits: u32,
+        norm: NormClass,
+        price: BytePrice,
+    ) -> Option<Self> {
         let ring_bits = ring_bits.max(MIN_RING);
         let filters = most_filters(set, ring_bits, norm);
         if filters == 0 || ring_bits > set.max_ring() {
@@ -282,23 +288,23 @@ impl Lattice {
         }
         let degree = set.degree();
         let limits = Limits { degree, filters };
-        let per_prime = f64::from(set.primes()) * degree as f64 / 4096.0;
+        let rates = Rates::default();
         let cost = |counts: &Counts| {
-            let [input, output, weight, product, byte] = NANOSECONDS;
             let work = [
-                (counts.inputs, input),
-                (counts.outputs, output),
-                (counts.weights, weight),
-                (counts.products, product),
+                (counts.inputs, rates.encrypted),
+                (counts.outputs, rates.answered),
+                (counts.weights, rates.evaluated),
+                (counts.products, rates.products),
             ];
-            let work: f64 = work.iter().map(|(n, each)| *n as f64 * each).sum();
+            let each = work.iter().map(|(n, rate)| *n as f64 / rate);
+            let work = each.sum::<f64>() * 1e9 * set.residues() as f64;
             // Coefficients that nothing depends on take as much less as the masks that the layer defines; these do not depend on
             // the split.
             let bits = counts.inputs * degree as u64 * u64::from(set.modulus_bits() - ring_bits)
                 + counts.up * u64::from(ring_bits)
                 + counts.outputs * degree as u64 * u64::from(ring_bits + HIGH_BITS)
                 + counts.down * u64::from(ring_bits + LOW_BITS);
-            work * per_prime + byte * bits as f64 / 8.0
+            work + price.nanoseconds() * bits as f64 / 8.0
         };
         let packing = Packing::cheapest(conv, limits, cost).ok()?;
         let Split {

@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lattice::NormClass;
+use crate::cost::LinkModel;
+use crate::lattice::{BytePrice, NormClass};
 pub use choice::{Choice, Comparison};
 
 /// One of the two machines.
@@ -160,6 +161,8 @@ pub struct PlanOptions {
     /// Nothing is prepared before the input is known: products are taken of the client's own shares in the course of the inference, and
     /// material is made for each layer when it is due. Where nothing could be prepared, false.
     pub all_online: bool,
+    /// What bytes count against work where layers are cut into polynomials; where nothing is encrypted, the default.
+    pub byte_price: BytePrice,
 }
 
 impl Default for PlanOptions {
@@ -172,22 +175,25 @@ impl Default for PlanOptions {
             comparison: Comparison::default(),
             strict: false,
             all_online: false,
+            byte_price: BytePrice::default(),
         }
     }
 }
 
 impl PlanOptions {
-    /// The same under a backend, with each comparison that it may use and that is wished for.
+    /// The same for a link and under a backend, with each comparison that it may use and that is wished for.
     pub(crate) fn under(
         &self,
-        backend: Backend,
-        comparison: Choice<Comparison>,
+        (backend, comparison): (Backend, Choice<Comparison>),
+        link: &LinkModel,
     ) -> impl Iterator<Item = Self> {
+        let byte_price = BytePrice::of(link);
         let only = (!backend.boolean()).then(Comparison::default);
         let of = only.map_or(comparison, Choice::Only);
         of.comparisons().map(move |comparison| Self {
             backend,
             comparison,
+            byte_price,
             ..self.clone()
         })
     }

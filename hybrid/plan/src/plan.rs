@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::cost::gmw::Demand;
 use crate::cost::{Cost, StepCost, boolean, silent};
 use crate::error::PlanError;
-use crate::lattice::{Hiding, Lattice, schedule};
+use crate::lattice::{BytePrice, Hiding, Lattice, schedule};
 use crate::lower::{LANES, lower};
 use crate::options::{Backend, Comparison, Party, PlanOptions};
 use crate::share::{Products, ShareStep};
@@ -63,6 +63,7 @@ impl Plan {
             // Only products under encryption need to know of norms and parameters; nothing is told for nothing.
             options.norms.clear();
             options.strict = false;
+            options.byte_price = BytePrice::default();
         }
         options.all_online &= options.backend.shares();
         if !options.backend.boolean() {

@@ -17,6 +17,7 @@ mod it {
     mod modes;
     mod online;
     mod ops;
+    mod packed;
     mod random;
     mod real;
     mod rig;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cost::LinkModel;
 
 fn squeeze(channels: [usize; 2], extent: usize) -> Conv {
     windows(channels, extent, 3)
@@ -48,7 +49,14 @@ fn packs_hide_forty_bits() {
     let norm = NormClass::of_log2(13.5).unwrap();
     for set in LatticeSet::ALL {
         for bits in MIN_RING..=set.max_ring() {
-            let layer = Lattice::choose(&squeeze([64, 64], 28), set, bits, norm).unwrap();
+            let layer = Lattice::choose(
+                &squeeze([64, 64], 28),
+                set,
+                bits,
+                norm,
+                BytePrice::default(),
+            )
+            .unwrap();
             assert!(layer.hiding() >= HIDING_BITS, "{set:?} {bits}");
             assert!(layer.packing(&squeeze([64, 64], 28)).is_ok());
         }
@@ -58,7 +66,14 @@ fn packs_hide_forty_bits() {
 #[test]
 fn distances_add_up_as_roots() {
     let norm = NormClass::of_log2(15.0).unwrap();
-    let layer = Lattice::choose(&squeeze([64, 64], 32), LatticeSet::Pair50, 37, norm).unwrap();
+    let layer = Lattice::choose(
+        &squeeze([64, 64], 32),
+        LatticeSet::Pair50,
+        37,
+        norm,
+        BytePrice::default(),
+    )
+    .unwrap();
     let one = Hiding::of(std::iter::once(&layer)).unwrap();
     assert_eq!(one.coefficients, 1 << 16);
     assert!((one.bits_per_coefficient - one.bits_per_inference - 8.0).abs() < 1e-9);
@@ -76,8 +91,7 @@ fn a_strict_plan_may_take_the_largest_parameters_only() {
 }
 
 /// SqueezeNet 1.1: 26 convolutions, some two million results.
-#[test]
-fn strict_hides_seventy_bits_an_inference_of_a_large_network() {
+fn squeezenet() -> Vec<Conv> {
     let fire = |inputs, squeezed, expanded, extent| {
         [
             windows([inputs, squeezed], extent, 1),
@@ -103,11 +117,50 @@ fn strict_hides_seventy_bits_an_inference_of_a_large_network() {
     };
     let fires = fires.into_iter().flat_map(|(i, s, e, n)| fire(i, s, e, n));
     let last = windows([512, 1000], 13, 1);
-    let layers: Vec<Conv> = std::iter::once(first).chain(fires).chain([last]).collect();
+    std::iter::once(first).chain(fires).chain([last]).collect()
+}
+
+/// Bytes of both directions and seconds of work on one machine.
+fn cost(layers: &[Conv], price: BytePrice) -> (u64, f64) {
+    let norm = NormClass::of_log2(13.3).unwrap();
+    let mut sum = StepCost::default();
+    for conv in layers {
+        let lattice = Lattice::choose(conv, LatticeSet::Pair50, 37, norm, price).unwrap();
+        let [height, width] = conv.image;
+        let cells = conv.in_channels * height * width;
+        sum.add(&lattice.cost(&lattice.packing(conv).unwrap(), cells));
+    }
+    let seconds = Rates::default().offline(&sum, &LinkModel::LOOPBACK);
+    (sum.bytes(), seconds)
+}
+
+/// The thinner the link, the fewer bytes; the least work where bytes are not scarce.
+#[test]
+fn links_trade_work_for_bytes() {
+    let layers = squeezenet();
+    let links = [400.0, 60.0, 30.0, 10.0, 1.0];
+    let links = links.map(|mbit| LinkModel::shaped(mbit, 1.0));
+    let links = std::iter::once(LinkModel::LOOPBACK).chain(links);
+    let costs: Vec<_> = links
+        .map(|link| cost(&layers, BytePrice::of(&link)))
+        .collect();
+    assert!(
+        costs.is_sorted_by(|(many, _), (few, _)| many >= few),
+        "{costs:?}"
+    );
+    let (first, last) = (costs[0], costs[costs.len() - 1]);
+    assert!(costs.iter().all(|(_, work)| *work >= first.1), "{costs:?}");
+    assert!(first.0 > last.0 && first.1 < last.1, "{costs:?}");
+}
+
+#[test]
+fn strict_hides_seventy_bits_an_inference_of_a_large_network() {
+    let layers = squeezenet();
     let norm = NormClass::of_log2(13.3).unwrap();
     let hiding = |set| {
         let layers = layers.iter();
-        let chosen = layers.map(|conv| Lattice::choose(conv, set, 37, norm).unwrap());
+        let chosen =
+            layers.map(|conv| Lattice::choose(conv, set, 37, norm, BytePrice::default()).unwrap());
         Hiding::of(chosen.collect::<Vec<_>>().iter()).unwrap()
     };
     let (usual, strict) = (hiding(LatticeSet::Pair50), hiding(LatticeSet::Strict));

@@ -10,7 +10,8 @@ use crate::step::Step;
 
 impl Plan {
     /// The plan of the cheapest backend among `backends` and comparison among those of `comparison` that can run the graph within
-    /// `caps`; on a tie the first. Few bits win on slow links, few transfers where both parties share a machine.
+    /// `caps`; on a tie the first. Few bits win on slow links, few transfers where both parties share a machine; polynomials are cut for
+    /// the link, too.
     ///
     /// # Errors
     /// Why the first backend cannot, if none can; no backend at all.
@@ -23,7 +24,7 @@ impl Plan {
         link: &LinkModel,
     ) -> Result<Self, PlanError> {
         let plans = backends.iter().map(|backend| {
-            let each = options.under(*backend, comparison).map(|options| {
+            let each = options.under((*backend, comparison), link).map(|options| {
                 Self::new(graph.clone(), options, caps.memory)
                     .and_then(|plan| plan.check(caps, rates, link).map(|()| plan))
             });
@@ -44,7 +45,7 @@ impl Plan {
         rates: &Rates,
         link: &LinkModel,
     ) -> Result<Self, PlanError> {
-        let all = options.under(options.backend, comparison);
+        let all = options.under((options.backend, comparison), link);
         let plans = all.map(|options| Self::new(graph.clone(), options, memory));
         least(plans, |plan| plan.seconds(rates, link).total())
     }

@@ -44,12 +44,12 @@ impl<'g> Lowering<'g> {
         set: LatticeSet,
         layers: &[Layer<'g>],
     ) -> Result<Result<HashMap<usize, Lattice>, &'g Node>, PlanError> {
-        let mut lattices = HashMap::new();
+        let (mut lattices, price) = (HashMap::new(), self.options.byte_price);
         for layer in layers {
             self.afford_geometry(layer.node)?;
             let conv = convolution(self.graph, layer.node)?;
             let output = self.tensor(&layer.node.name, layer.node.output)?;
-            match Lattice::choose(&conv, set, output.ring.bits(), layer.norm) {
+            match Lattice::choose(&conv, set, output.ring.bits(), layer.norm, price) {
                 Some(lattice) => lattices.insert(layer.index, lattice),
                 None => return Ok(Err(layer.node)),
             };

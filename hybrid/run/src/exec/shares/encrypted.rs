@@ -245,7 +245,7 @@ mod tests {
     use privet_he::noise::{self, NormClass as Class};
     use privet_he::sizes;
     use privet_plan::NormClass;
-    use privet_plan::lattice::{HIDING_BITS, Hiding, MIN_RING, hiding};
+    use privet_plan::lattice::{BytePrice, HIDING_BITS, Hiding, MIN_RING, hiding};
 
     use super::*;
 
@@ -291,7 +291,8 @@ mod tests {
         };
         let norm = NormClass::of_log2(13.5).unwrap();
         for set in LatticeSet::ALL {
-            let lattice = Lattice::choose(&conv, set, set.max_ring(), norm).unwrap();
+            let lattice =
+                Lattice::choose(&conv, set, set.max_ring(), norm, BytePrice::default()).unwrap();
             let plan = Hiding::of(std::iter::once(&lattice)).unwrap();
             let ring = Ring::new(set.max_ring()).unwrap();
             let theirs = noise::failure_bits(parameters(set), ring, Class::Norm13, lattice.values);
