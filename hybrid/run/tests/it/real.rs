@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use privet_model::preprocess::Preprocess;
 use privet_model::quant::ir::Model;
-use privet_model::quant::{Frac, QuantOptions, quantise, range_of_bytes};
+use privet_model::quant::{Frac, Placement, QuantOptions, quantise, range_of_bytes};
 use privet_model::readers::Samples;
-use privet_plan::{Backend, Reveal};
+use privet_plan::{Backend, Plan, Reveal};
 
 use super::rig::{Setting, run};
 
@@ -89,8 +89,8 @@ fn a_network_of_spoken_letters_with_tanhs() {
     check("models/b3_isolet.onnx", data, "divide=10000");
 }
 
-/// One inference under encryption and GMW, opened to the logits.
-fn hybrid(model: &Model, input: Vec<i64>) -> u32 {
+/// One inference under encryption and GMW, opened to the logits: its label and plan.
+fn hybrid(model: &Model, input: Vec<i64>) -> (u32, Plan) {
     let setting = Setting {
         backend: Backend::Hybrid,
         reveal: Reveal::Logits,
@@ -104,7 +104,7 @@ fn hybrid(model: &Model, input: Vec<i64>) -> u32 {
     assert_eq!(report.offline.bytes, plan.offline_bytes(0));
     let hiding = report.hiding.unwrap();
     assert!(hiding.bits_per_coefficient >= 40.0 && hiding.log2_error < -40.0);
-    answer.label
+    (answer.label, plan)
 }
 
 #[test]
@@ -129,6 +129,39 @@ fn a_residual_network_of_small_photographs() {
     let model = quantise(&graph, &QuantOptions::fixed(20, 12), &calibration).unwrap();
     let input = model.graph.quantise_input(&calibration[0]).unwrap();
     hybrid(&model, input);
+}
+
+/// All of SqueezeNet's layers on the middle of a photograph, fraction bits dropped early and late: what is planned is what travels.
+#[test]
+fn squeezenet_on_a_piece_of_a_photograph() {
+    let (Some(network), Some(photo)) = (
+        file("squeezenet/squeezenet1.1.onnx"),
+        file("photos/kitten.ppm"),
+    ) else {
+        return;
+    };
+    let bytes = privet_model::readers::read_file(&network).unwrap();
+    let graph = privet_model::onnx::import_with_shape(&bytes, "squeezenet", Some(&[3, 79, 79]));
+    let graph = graph.unwrap();
+    let photo = Samples::open(&photo).unwrap();
+    let preprocess = Preprocess::parse("crop=79x79,bgr,mean=104,117,123").unwrap();
+    let raw = photo.get(0).unwrap();
+    let input = preprocess
+        .apply(&raw, photo.shape(), graph.input_shape())
+        .unwrap();
+    let hashes = [Placement::Early, Placement::Late].map(|placement| {
+        let options = QuantOptions {
+            placement,
+            ..QuantOptions::fixed(25, 12)
+        };
+        let model = quantise(&graph, &options, std::slice::from_ref(&input)).unwrap();
+        let layers = model.graph.nodes.iter();
+        let layers = layers.filter(|node| node.op.weight_bits().is_some());
+        assert_eq!(layers.count(), 26);
+        let integers = model.graph.quantise_input(&input).unwrap();
+        hybrid(&model, integers).1.hash
+    });
+    assert_ne!(hashes[0], hashes[1]);
 }
 
 #[test]
@@ -159,6 +192,6 @@ fn squeezenet_on_six_photographs() {
     let model = quantise(&graph, &QuantOptions::fixed(25, 12), &inputs).unwrap();
     for (input, label) in photos {
         let input = model.graph.quantise_input(&input).unwrap();
-        assert_eq!(hybrid(&model, input), label);
+        assert_eq!(hybrid(&model, input).0, label);
     }
 }
