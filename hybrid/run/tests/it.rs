@@ -8,7 +8,12 @@
     reason = "a test that finds something else than expected shall panic"
 )]
 
+/// Counts for those tests that run in a process of their own.
+#[global_allocator]
+static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
 mod it {
+    mod allocation;
     mod compared;
     mod costs;
     mod dropped;
@@ -20,6 +25,7 @@ mod it {
     mod packed;
     mod random;
     mod real;
+    mod relay;
     mod rig;
     mod shares;
     mod store;

@@ -3,8 +3,7 @@
 //! A relay between two parties on plain TCP changes the application bytes of one direction. Whatever is changed: both end, in time,
 //! without a panic, with an answer (of garbage, as far as semi-honest security goes) or with one line that names the peer.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use privet_model::quant::ir::{Conv, Linear, Model, Op, TensorId};
@@ -15,110 +14,24 @@ use privet_run::{Answer, Client, ClientOptions, RunError, ServerOptions, Silent}
 
 use super::models::{Build, Stream, params, window};
 use super::ops::inputs;
-
-/// Bytes of a frame's header: length of the payload, kind, zeros.
-const HEADER: usize = 8;
-
-/// The kind of frame that carries application bytes.
-const DATA: u8 = 1;
-
-/// What happens to the bytes of one direction.
-#[derive(Debug, Clone)]
-enum Change {
-    None,
-    /// These bits are turned, at these offsets.
-    Flip(Vec<(usize, u8)>),
-    /// These bytes take the place of as many.
-    Put(usize, Vec<u8>),
-    /// So many bytes are left out.
-    Drop(usize, usize),
-    /// These are added.
-    Insert(usize, Vec<u8>),
-    /// The connection ends.
-    Stop(usize),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Up,
-    Down,
-}
-
-/// Moves frames from one end to the other; says how many application bytes came by.
-fn relay(mut from: TcpStream, mut to: TcpStream, change: &Change) -> usize {
-    let mut offset = 0;
-    loop {
-        let mut header = [0; HEADER];
-        if from.read_exact(&mut header).is_err() {
-            break;
-        }
-        let len = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
-        let mut payload = vec![0; len];
-        if from.read_exact(&mut payload).is_err() {
-            break;
-        }
-        if header[4] == DATA {
-            let range = offset..offset + len;
-            offset = range.end;
-            let at = |place: &usize| range.contains(place).then(|| place - range.start);
-            match change {
-                Change::None => {}
-                Change::Flip(bits) => {
-                    for (place, mask) in bits {
-                        if let Some(at) = at(place) {
-                            payload[at] ^= mask;
-                        }
-                    }
-                }
-                Change::Put(place, bytes) => {
-                    for (place, byte) in (*place..).zip(bytes) {
-                        if let Some(at) = at(&place) {
-                            payload[at] = *byte;
-                        }
-                    }
-                }
-                Change::Drop(place, count) => {
-                    let gone = *place..place + count;
-                    let mut places = range.clone();
-                    payload.retain(|_| !gone.contains(&places.next().unwrap()));
-                }
-                Change::Insert(place, bytes) => {
-                    if let Some(at) = at(place) {
-                        payload.splice(at..at, bytes.iter().copied());
-                    }
-                }
-                Change::Stop(place) => {
-                    if at(place).is_some() {
-                        break;
-                    }
-                }
-            }
-            let len = payload.len() as u32;
-            header[..4].copy_from_slice(&len.to_le_bytes());
-        }
-        if to
-            .write_all(&header)
-            .and_then(|()| to.write_all(&payload))
-            .is_err()
-        {
-            break;
-        }
-    }
-    drop((to.shutdown(Shutdown::Both), from.shutdown(Shutdown::Both)));
-    offset
-}
+use super::relay::{Change, Way, pass};
 
 /// What a run came to.
-struct Outcome {
-    client: Result<Answer, RunError>,
+pub(crate) struct Outcome {
+    pub(crate) client: Result<Answer, RunError>,
     server: Result<(), RunError>,
-    plan: Option<Plan>,
+    pub(crate) plan: Option<Plan>,
     /// Application bytes of both directions.
-    bytes: [usize; 2],
+    pub(crate) bytes: [usize; 2],
 }
 
 /// One inference, without preparation if `all_online`, over a relay that changes one direction.
-fn run((model, all_online): (&Model, bool), input: &[i64], way: Way, change: &Change) -> Outcome {
+pub(crate) fn run(
+    (model, all_online): (&Model, bool),
+    input: &[i64],
+    way: Way,
+    change: &Change,
+) -> Outcome {
     let options = Options {
         insecure_plain: true,
         stall: Duration::from_secs(3),
@@ -133,11 +46,6 @@ fn run((model, all_online): (&Model, bool), input: &[i64], way: Way, change: &Ch
         model: model.clone(),
         id: [7; 16],
     }];
-    let honest = Change::None;
-    let (up, down) = match way {
-        Way::Up => (change, &honest),
-        Way::Down => (&honest, change),
-    };
     std::thread::scope(|scope| {
         let server = scope.spawn(|| {
             let session = listener.accept().unwrap();
@@ -150,11 +58,7 @@ fn run((model, all_online): (&Model, bool), input: &[i64], way: Way, change: &Ch
         let relays = scope.spawn(|| {
             let (left, _) = entrance.accept().unwrap();
             let right = TcpStream::connect(inner).unwrap();
-            let ends = (left.try_clone().unwrap(), right.try_clone().unwrap());
-            std::thread::scope(|scope| {
-                let down = scope.spawn(|| relay(ends.1, ends.0, down));
-                [relay(left, right, up), down.join().unwrap()]
-            })
+            pass((left, right), way, change)
         });
         let wishes = ClientOptions {
             backend: Choice::Only(Backend::Hybrid),
@@ -188,7 +92,7 @@ fn run((model, all_online): (&Model, bool), input: &[i64], way: Way, change: &Ch
 }
 
 /// A convolution whose image has a border, a ReLU, and a layer on all of it: free and other coefficients, one and several filters.
-fn network() -> Model {
+pub(crate) fn network() -> Model {
     let mut s = Stream(77);
     let mut b = Build::new(&[2, 6, 6], 12, 3);
     let conv = Conv {
@@ -219,7 +123,7 @@ fn network() -> Model {
 }
 
 /// Where the messages under encryption lie: the key, each layer's inputs; each layer's replies.
-fn messages(plan: &Plan, bytes: [usize; 2]) -> (Vec<[usize; 2]>, Vec<[usize; 2]>) {
+pub(crate) fn messages(plan: &Plan, bytes: [usize; 2]) -> (Vec<[usize; 2]>, Vec<[usize; 2]>) {
     let (mut ups, mut downs, mut turned) = (Vec::new(), Vec::new(), 0);
     for step in &plan.steps {
         let Some((_, lattice)) = step.under_encryption() else {
