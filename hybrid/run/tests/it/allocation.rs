@@ -26,6 +26,9 @@ const ROLE: &str = "PRIVET_ALLOCATION_TEST_ROLE";
 /// reuse when somebody is slow or ends.
 const MARGIN: usize = 24 * privet_net::MAX_FRAME;
 
+/// Longest life of a party: the test takes about a minute, most of which it waits for lost messages.
+const LIFETIME: Duration = Duration::from_secs(900);
+
 fn plain() -> Options {
     Options {
         insecure_plain: true,
@@ -54,6 +57,11 @@ fn child() {
         report(panic);
         std::process::abort();
     }));
+    // Nor does one that waits in vain outlive it for long.
+    std::thread::spawn(|| {
+        std::thread::sleep(LIFETIME);
+        std::process::abort();
+    });
     let role = env::var(ROLE).unwrap();
     let model = network();
     let input = inputs(&model, 3, 0).remove(0);
