@@ -2,8 +2,9 @@
 //!
 //! It begins with the best common setting: the fewest fraction bits of all values and weights, and the narrowest words for them, that
 //! keep the accuracy, as CrypTFlow2 [eprint 2020/1002, section 5] chooses them for a whole network. Then each layer's weights and
-//! values get fewer, the most expensive layer first, while the labels stay; words and rings follow from the ranges seen. The integer
-//! oracle judges: first without rings, which rounding alone decides, at the end the network that is written, rings and all.
+//! values get fewer, the most expensive layer first, while rounding lets expect that the labels stay; words and rings follow from the
+//! ranges seen. On the way the integer oracle tells by how much rounding moves logits, at the end it judges the network that is
+//! written, rings and all, by its labels.
 
 mod descent;
 mod judge;
@@ -28,6 +29,10 @@ use uniform::Uniform;
 const SKETCH: usize = 8;
 /// Bits that coarser values may need on top.
 const SPARE: u32 = 4;
+
+/// What is expected and what the labels show differ where rounding is coarse: shares of the budget that the search may expect to
+/// lose, one after the other until the labels show no more than the budget.
+const SHARES: [f64; 5] = [1.0, 0.5, 0.25, 0.1, 0.0];
 
 /// How to search.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,18 +129,28 @@ pub fn search(
     let floor = judge.floor(options.max_drop);
     let (mut model, mut after) = (common.clone(), before.clone());
     // A common scale one finer leaves other layers more room; for tables there may be none.
-    for (number, start) in [frac, frac + 1].into_iter().enumerate() {
-        let part = |p: f64| 0.15 + 0.85 * (number as f64 + p) / 2.0;
-        let mut descent = match Descent::new(&task, [bits + start - frac, start]) {
-            Ok(descent) => descent,
-            Err(Error::Quantise(_)) if number > 0 => break,
-            Err(e) => return Err(e),
-        };
-        descent.go(&mut judge, &mut listener, [part(0.0), part(0.9)])?;
-        listener.stage("judging the rings".to_owned(), part(0.9), part(1.0))?;
-        let (found, measure) = descent.settle(&mut judge, &mut listener)?;
-        if measure.accuracy >= floor && measure.price.seconds < after.price.seconds {
-            (model, after) = (found, measure);
+    let starts = [frac, frac + 1];
+    for (number, start) in starts.into_iter().enumerate() {
+        for (attempt, share) in SHARES.into_iter().enumerate() {
+            let whole = (starts.len() * SHARES.len()) as f64;
+            let part =
+                |p: f64| 0.15 + 0.85 * ((number * SHARES.len() + attempt) as f64 + p) / whole;
+            let mut descent = match Descent::new(&task, [bits + start - frac, start]) {
+                Ok(descent) => descent,
+                Err(Error::Quantise(_)) if number > 0 => break,
+                Err(e) => return Err(e),
+            };
+            let budget = share * judge.budget(options.max_drop);
+            descent.go(budget, &mut judge, &mut listener, [part(0.0), part(0.9)])?;
+            listener.stage("judging the rings".to_owned(), part(0.9), part(1.0))?;
+            let (found, measure) = descent.settle(&mut judge, &mut listener)?;
+            if measure.accuracy < floor {
+                continue;
+            }
+            if measure.price.seconds < after.price.seconds {
+                (model, after) = (found, measure);
+            }
+            break;
         }
     }
     Ok(Found {

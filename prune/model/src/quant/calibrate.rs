@@ -6,7 +6,7 @@ use super::error::QuantError;
 use super::input::{InputError, quantise_value};
 use super::interval::{self, Interval, Needs};
 use super::ir::{Graph, Model, Node, Op, TensorId};
-use super::oracle::{self, Oracle};
+use super::oracle::Oracle;
 use crate::ops::avg_pool;
 
 /// Bits above its ring that a value may have in a rehearsal.
@@ -205,21 +205,23 @@ impl Rehearsal {
         Ok(Self { wide })
     }
 
-    /// The label of one real input.
+    /// The logits of one real input, as real values.
     ///
     /// # Errors
     /// An input of the wrong length or not finite.
-    pub fn label(&self, input: &[f32]) -> Result<usize, QuantError> {
+    pub fn logits(&self, input: &[f32]) -> Result<Vec<f64>, QuantError> {
         let graph = &self.wide.graph;
         let integers = quantise(graph, input)
             .map_err(|source| QuantError::Calibration { index: 0, source })?;
-        let mut label = 0;
+        let frac = graph.tensor(graph.output).map_or(0, |t| t.frac_bits);
+        let unit = (-f64::from(frac)).exp2();
+        let mut logits = vec![];
         Oracle::unchecked(&self.wide).run(&integers, |id, values| {
             if id == graph.output {
-                label = oracle::label(values);
+                logits = values.iter().map(|&v| v as f64 * unit).collect();
             }
         })?;
-        Ok(label)
+        Ok(logits)
     }
 }
 

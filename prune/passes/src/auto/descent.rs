@@ -69,8 +69,6 @@ pub(super) struct Descent<'a> {
     /// What may become coarser, the most expensive layers first, and the share of the whole price that is decided with it.
     units: Vec<(Unit, f64)>,
     price: Price,
-    /// What became coarser, and what it was.
-    taken: Vec<(Unit, u32)>,
 }
 
 impl<'a> Descent<'a> {
@@ -98,18 +96,17 @@ impl<'a> Descent<'a> {
             layers,
             units,
             price,
-            taken: vec![],
         })
     }
 
-    /// Each unit as coarse as the labels allow; what was spared is spent in a second round, a bit at a time.
+    /// Each unit as coarse as a budget of accuracy lets expect; what was spared is spent in a second round, a bit at a time.
     pub(super) fn go(
         &mut self,
+        max_drop: f64,
         judge: &mut Judge<'_>,
         listener: &mut Listener<'_>,
         [from, to]: [f64; 2],
     ) -> Result<(), Error> {
-        let max_drop = self.task.options.max_drop;
         let count = (2 * self.units.len()).max(1);
         let mut reached = judge.floor(max_drop);
         for (number, (unit, share)) in self.units.clone().into_iter().enumerate() {
@@ -128,26 +125,17 @@ impl<'a> Descent<'a> {
         Ok(())
     }
 
-    /// The network with the rings that all calibration samples need, finer again until it keeps the labels.
+    /// The network with the rings that all calibration samples need, and its measure.
     pub(super) fn settle(
-        &mut self,
+        &self,
         judge: &mut Judge<'_>,
         listener: &mut Listener<'_>,
     ) -> Result<(Model, Measure), Error> {
-        let floor = judge.floor(self.task.options.max_drop);
-        loop {
-            let calibration = self.task.samples.calibration;
-            let model = self.task.by_layer(self.widths, &self.layers, calibration);
-            let model = model.map_err(refused)?;
-            let measure = self.task.measure(&model, judge, listener)?;
-            if measure.accuracy >= floor {
-                return Ok((model, measure));
-            }
-            let Some((unit, frac)) = self.taken.pop() else {
-                return Ok((model, measure));
-            };
-            unit.set(&mut self.layers, frac);
-        }
+        let calibration = self.task.samples.calibration;
+        let model = self.task.by_layer(self.widths, &self.layers, calibration);
+        let model = model.map_err(refused)?;
+        let measure = self.task.measure(&model, judge, listener)?;
+        Ok((model, measure))
     }
 
     /// Bisects between `deepest` bits fewer and what there is; the accuracy where anything was gained.
@@ -177,7 +165,6 @@ impl<'a> Descent<'a> {
         let Some((layers, price, accuracy)) = found else {
             return Ok(None);
         };
-        self.taken.push((unit.clone(), now));
         (self.layers, self.price) = (layers, price);
         Ok(Some(accuracy))
     }

@@ -27,9 +27,10 @@ pub(super) fn find(
     listener: &mut Listener<'_>,
 ) -> Result<Uniform, Error> {
     let floor = judge.floor(task.options.max_drop);
+    let expected = judge.floor(judge.budget(task.options.max_drop));
     let (finest, model) = finest(task)?;
     listener.stage(format!("{finest} fraction bits for all layers"), 0.05, 0.06)?;
-    if judge.keeps(&model, floor, listener)?.is_none() {
+    if judge.keeps(&model, expected, listener)?.is_none() {
         return Err(none(task, finest));
     }
     let (mut low, mut high) = (1, finest);
@@ -37,7 +38,7 @@ pub(super) fn find(
         let frac = low.midpoint(high);
         listener.stage(format!("{frac} fraction bits for all layers"), 0.06, 0.1)?;
         let kept = match words(task, frac) {
-            Ok((_, model)) => judge.keeps(&model, floor, listener)?.is_some(),
+            Ok((_, model)) => judge.keeps(&model, expected, listener)?.is_some(),
             Err(_) => false,
         };
         if kept {
