@@ -224,6 +224,30 @@ impl<P: Party> Material<P> {
         pool.take(TABLES, words.saturating_mul(planes))
     }
 
+    /// Makes room for what a demand adds, before it is fixed and after, so that large pools are not copied while they fill.
+    pub(crate) fn make_room(&mut self, demand: &Demand) {
+        let made = demand.unfixed();
+        let (sent, received) = by_sender::<P>(made.client_oles, made.server_oles);
+        room(&mut self.triples, made.triples);
+        room(&mut self.common, made.common_triples);
+        room(&mut self.oles_sent, sent);
+        room(&mut self.oles_received, received);
+        room(&mut self.fixed_oles, demand.fixed_oles);
+        let (sent, received) = by_sender::<P>(made.client_transfers, made.server_transfers);
+        room(&mut self.transfers_sent, sent.saturating_mul(64));
+        let [choice, chosen] = &mut self.transfers_received;
+        room([choice], received);
+        room([chosen], received.saturating_mul(64));
+        for (shape, words) in &made.tables {
+            let words = words.saturating_mul(planes::<P>(*shape));
+            room([self.table_pool(*shape)], words);
+        }
+        for (shape, words) in &demand.fixed_tables {
+            let words = words.saturating_mul(planes::<P>(*shape));
+            room([self.fixed_table_pool(*shape)], words);
+        }
+    }
+
     pub(crate) fn put_triples(&mut self, made: Triples<1>) {
         let ([b], [c]) = (made.b, made.c);
         put(&mut self.triples, [made.a, b, c]);
@@ -282,6 +306,13 @@ fn by_sender<P: Party>(sent: u64, received: u64) -> (u64, u64) {
         (received, sent)
     } else {
         (sent, received)
+    }
+}
+
+fn room<'p>(pools: impl IntoIterator<Item = &'p mut Pool>, more: u64) {
+    let more = usize::try_from(more).unwrap_or(usize::MAX);
+    for pool in pools {
+        pool.make_room(more);
     }
 }
 

@@ -94,18 +94,26 @@ impl Pool {
         self.width
     }
 
-    /// Grows by hand, so that the old memory is erased; a long-taken front is given back.
-    fn make_room(&mut self, more: usize) {
-        let needed = self.bytes.len() + more * self.width;
-        if needed > self.bytes.capacity() || self.taken > SLACK {
+    /// Makes room for so many numbers more. Grows by hand, so that the old memory is erased; a long-taken front is given back.
+    pub(crate) fn make_room(&mut self, more: usize) {
+        let needed = more.saturating_mul(self.width);
+        let whole = self.bytes.len().saturating_add(needed);
+        if whole > self.bytes.capacity() || self.taken > SLACK {
             let kept = self.remaining();
             // Twice what is kept: growing by what comes would copy and erase quadratically.
-            let room = (kept.len() + more * self.width).max(2 * kept.len());
+            let room = kept.len().saturating_add(needed).max(2 * kept.len());
             let mut bytes = Vec::with_capacity(room.next_multiple_of(4096));
             bytes.extend_from_slice(kept);
-            self.bytes.zeroize();
+            self.erase();
             self.bytes = bytes;
             self.taken = 0;
+        }
+    }
+
+    /// What was taken is erased already, and what lies behind the last number was never written: pages that nobody touched stay so.
+    fn erase(&mut self) {
+        if let Some(left) = self.bytes.get_mut(self.taken..) {
+            left.zeroize();
         }
     }
 }
@@ -121,7 +129,7 @@ fn narrow<const W: usize>(bytes: &[u8]) -> u64 {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        self.erase();
     }
 }
 

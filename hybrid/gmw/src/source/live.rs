@@ -122,6 +122,7 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
     }
 
     fn make(&mut self, ch: &mut Channel, demand: &Demand) -> Result<(), Error> {
+        self.material.make_room(demand);
         let demand = demand.unfixed();
         let most = demand
             .transfers_sent(true)
