@@ -8,6 +8,7 @@
 mod bits;
 mod fit;
 mod layers;
+mod network;
 mod pair;
 
 use std::time::Instant;
@@ -73,11 +74,13 @@ pub fn run(threads: usize, tell: &mut dyn FnMut(&str, f64)) -> Result<Rates, Cal
     };
     tell("products in the clear", 0.4);
     rates.clear = clear(&pair)?;
-    tell("garbled circuits", 0.45);
+    tell("layers on shares", 0.42);
+    [rates.ands, rates.bytes] = layers::shares(&pair, &rates)?;
+    tell("garbled circuits", 0.52);
     rates.gates = layers::gates(&pair, &rates)?;
-    tell("products by transfers", 0.55);
+    tell("products by transfers", 0.6);
     rates.fields = layers::fields(&pair, &rates)?;
-    tell("products under encryption", 0.65);
+    tell("products under encryption", 0.7);
     let encryption = layers::encryption(&pair, &rates)?;
     [
         rates.encrypted,
@@ -120,7 +123,7 @@ fn clear(pair: &Pair) -> Result<f64, CalibrateError> {
     let words: Vec<u64> = (0..geometry.inputs() as u64)
         .map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15))
         .collect();
-    let weights = layers::weights(geometry.weights(), 12);
+    let weights = network::weights(geometry.weights(), 12);
     let seconds = least(|| {
         let began = Instant::now();
         let product = pair.server(|| geometry.multiply(ring, &weights, &words));

@@ -1,17 +1,13 @@
-//! Linear layers as networks of their own: garbled, by transfers, under encryption.
+//! Layers as networks of their own: linear ones garbled, by transfers, under encryption; what follows them on shares.
 
 use std::sync::Arc;
 
-use privet_model::preprocess::Preprocess;
-use privet_model::quant::ir::{
-    Conv, Graph, Linear, Model, Node, Op, Params, Profile, Range, RangeOrigin, Tensor, TensorId,
-    Window,
-};
+use privet_model::quant::ir::{Model, Tensor};
 use privet_plan::{Backend, Choice, LinkModel, Plan, Rates, Reveal};
-use privet_ring::Ring;
 use privet_run::server::Offered;
 use privet_run::{Client, ClientOptions, HeldWeights, Report, ServerOptions, Silent};
 
+use super::network::{Shape, Then};
 use super::{CalibrateError, Pair, fit};
 
 /// Non-XOR gates a second.
@@ -28,6 +24,30 @@ pub(super) fn gates(pair: &Pair, rates: &Rates) -> Result<f64, CalibrateError> {
     (cost.ands, cost.half_ands) = (0, 0);
     let others = rates.online(&cost, &LinkModel::LOOPBACK);
     rate(gates, report.online.seconds, others)
+}
+
+/// ANDs and bytes of work on shares a second, from networks whose layers are as large as those of images: what an executor does around the
+/// protocols, and memory that no cache holds, take as much time as the protocols themselves. `rates` has both by the protocols alone.
+#[expect(clippy::cast_precision_loss, reason = "counts")]
+pub(super) fn shares(pair: &Pair, rates: &Rates) -> Result<[f64; 2], CalibrateError> {
+    let mut found = Vec::new();
+    for then in [Then::Relu, Then::Pool] {
+        let shape = Shape {
+            then,
+            ..Shape::convolution([16, 64], 81, 1, 1)
+        };
+        let online = |report: &Report| report.online.seconds;
+        let (plan, report) = quickest(pair, &shape, Backend::Hybrid, online)?;
+        let cost = plan.cost.inference;
+        let seconds = report.online.seconds;
+        let others = f64::from(cost.flights) / rates.flights + cost.clear as f64 / rates.clear;
+        let counts = [cost.triples, cost.bytes()].map(|count| count as f64);
+        found.push((counts, (seconds - others).max(seconds / 10.0)));
+    }
+    let near = [rates.ands, rates.bytes].map(|rate| 1.0 / rate);
+    let seconds = fit::kinds(&found, near)
+        .ok_or_else(|| CalibrateError::Probe("work on shares took no time".to_owned()))?;
+    Ok(seconds.map(|seconds| 1.0 / seconds))
 }
 
 /// Masked products of one bit a second.
@@ -93,163 +113,6 @@ pub(super) fn encryption(pair: &Pair, rates: &Rates) -> Result<[f64; 4], Calibra
     let seconds = fit::kinds(&found, near.map(|rate| 1.0 / rate))
         .ok_or_else(|| CalibrateError::Probe("encryption took no time".to_owned()))?;
     Ok(seconds.map(|seconds| 1.0 / seconds))
-}
-
-/// One layer.
-#[derive(Clone, Copy)]
-struct Shape {
-    channels: [usize; 2],
-    image: usize,
-    kernel: usize,
-    stride: usize,
-    value_bits: u32,
-    weight_bits: u32,
-    ring_bits: u32,
-    /// Layers of this form that read the input; their results are added.
-    copies: usize,
-}
-
-impl Shape {
-    const fn convolution(channels: [usize; 2], image: usize, kernel: usize, stride: usize) -> Self {
-        Self {
-            channels,
-            image,
-            kernel,
-            stride,
-            value_bits: 25,
-            weight_bits: 10,
-            ring_bits: 37,
-            copies: 1,
-        }
-    }
-
-    /// A fully connected one.
-    const fn matrix(inputs: usize, outputs: usize) -> Self {
-        Self::convolution([inputs, outputs], 0, 1, 1)
-    }
-
-    fn is_matrix(&self) -> bool {
-        self.image == 0
-    }
-
-    fn input(&self) -> Vec<usize> {
-        match self.image {
-            0 => vec![self.channels[0]],
-            image => vec![self.channels[0], image, image],
-        }
-    }
-
-    fn output(&self) -> Vec<usize> {
-        let side = |image: usize| {
-            let pads = 2 * (self.kernel / 2);
-            (image + pads - self.kernel) / self.stride + 1
-        };
-        match self.image {
-            0 => vec![self.channels[1]],
-            image => vec![self.channels[1], side(image), side(image)],
-        }
-    }
-
-    fn op(&self) -> Op {
-        let [inputs, outputs] = self.channels;
-        let (weight_bits, weight_frac) = (self.weight_bits, 0);
-        if self.is_matrix() {
-            return Op::Linear(Linear {
-                inputs,
-                outputs,
-                weight_bits,
-                weight_frac,
-                sparsity: None,
-            });
-        }
-        let pads = [self.kernel / 2; 2];
-        Op::Conv(Conv {
-            in_channels: inputs,
-            out_channels: outputs,
-            groups: 1,
-            window: Window {
-                kernel: [self.kernel; 2],
-                strides: [self.stride; 2],
-                dilations: [1; 2],
-                pads_before: pads,
-                pads_after: pads,
-            },
-            weight_bits,
-            weight_frac,
-            sparsity: None,
-        })
-    }
-
-    /// The network.
-    fn model(&self) -> Result<Model, CalibrateError> {
-        let tensor = |shape: Vec<usize>, bits: u32| -> Result<Tensor, CalibrateError> {
-            let ring = Ring::new(bits).map_err(|e| CalibrateError::Probe(e.to_string()))?;
-            Ok(Tensor {
-                name: "t".to_owned(),
-                shape,
-                ring,
-                frac_bits: 0,
-                range: Range {
-                    bits,
-                    non_negative: false,
-                    origin: RangeOrigin::Calibrated,
-                },
-            })
-        };
-        let count = self.channels[0] * self.channels[1] * self.kernel * self.kernel;
-        let params = Params {
-            weights: weights(count, self.weight_bits),
-            bias: vec![0; self.channels[1]],
-        };
-        let mut tensors = vec![tensor(self.input(), self.value_bits)?];
-        let (mut nodes, mut all) = (Vec::new(), Vec::new());
-        let mut push = |op, inputs: &[u32], params| -> Result<u32, CalibrateError> {
-            let id = u32::try_from(tensors.len()).unwrap_or(u32::MAX);
-            tensors.push(tensor(self.output(), self.ring_bits)?);
-            nodes.push(Node {
-                name: format!("layer{id}"),
-                op,
-                inputs: inputs.iter().copied().map(TensorId).collect(),
-                output: TensorId(id),
-            });
-            all.push(params);
-            Ok(id)
-        };
-        let mut sum = push(self.op(), &[0], Some(params.clone()))?;
-        for _ in 1..self.copies {
-            let next = push(self.op(), &[0], Some(params.clone()))?;
-            sum = push(Op::Add, &[sum, next], None)?;
-        }
-        let model = Model {
-            graph: Graph {
-                name: "probe".to_owned(),
-                profile: Profile::Exact,
-                value_bits: self.value_bits,
-                preprocess: Preprocess::default(),
-                tensors,
-                nodes,
-                input: TensorId(0),
-                output: TensorId(sum),
-                classes: None,
-            },
-            params: all,
-            source_sha256: [0; 32],
-        };
-        let valid = model.validate(&privet_model::quant::Limits::default());
-        valid.map_err(|e| CalibrateError::Probe(e.to_string()))?;
-        Ok(model)
-    }
-}
-
-/// Weights of that width that are hardly ever zero.
-pub(super) fn weights(count: usize, bits: u32) -> Vec<i32> {
-    let top = 1u64 << (bits - 1);
-    let mut state = 1u64;
-    let mut next = || {
-        state = state.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(1);
-        i32::try_from((state >> 33) % (2 * top)).unwrap_or(0) - i32::try_from(top).unwrap_or(0)
-    };
-    (0..count).map(|_| next()).collect()
 }
 
 /// The quickest of some sessions of one inference.
