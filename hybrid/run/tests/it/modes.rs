@@ -1,46 +1,14 @@
 //! Ways to run that either party may ask for: the largest parameters under encryption.
 
-use privet_model::quant::ir::*;
 use privet_net::Session;
 use privet_plan::lattice::{Hiding, LatticeSet};
 use privet_plan::{Backend, Choice, Party, Plan, PlanOptions, Step};
 use privet_run::handshake::{Hello, MAX_CONTROL, Offer, Reply};
 use privet_run::{Client, ClientOptions, RunError};
 
-use super::models::*;
 use super::ops::{check_inputs, inputs};
 use super::rig::{Setting, run};
-
-/// A convolution with a ReLU, and a layer on all of its results.
-pub(crate) fn network() -> Model {
-    let mut s = Stream(21);
-    let mut b = Build::new(&[2, 6, 6], 9, 4);
-    let conv = Conv {
-        in_channels: 2,
-        out_channels: 3,
-        groups: 1,
-        window: window(3, 1, 1, 1),
-        weight_bits: 6,
-        weight_frac: 4,
-        sparsity: None,
-    };
-    let p = params(&mut s, 3 * 2 * 9, 6, 3, 17);
-    let acc = b.op(Op::Conv(conv), &[TensorId(0)], &[3, 6, 6], 17, 8, p);
-    let relu = b.op(Op::Relu, &[acc], &[3, 6, 6], 17, 8, None);
-    let t = b.op(Op::Trunc { shift: 4 }, &[relu], &[3, 6, 6], 13, 4, None);
-    let flat = b.op(Op::Reshape, &[t], &[108], 13, 4, None);
-    let linear = Op::Linear(Linear {
-        inputs: 108,
-        outputs: 5,
-        weight_bits: 5,
-        weight_frac: 3,
-        sparsity: None,
-    });
-    let p = params(&mut s, 108 * 5, 5, 5, 20);
-    let z = b.op(linear, &[flat], &[5], 20, 7, p);
-    b.op(Op::Trunc { shift: 3 }, &[z], &[5], 17, 4, None);
-    b.finish()
-}
+use super::tampered::network;
 
 fn sets(plan: &Plan) -> Vec<LatticeSet> {
     let steps = plan.steps.iter().filter_map(Step::under_encryption);

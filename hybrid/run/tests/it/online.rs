@@ -110,7 +110,7 @@ fn answers_are_the_oracles_and_bytes_the_plans() {
         };
         check_inputs(&model, setting, &inputs(&model, 5, 2));
     }
-    for model in [super::modes::network(), linear(33, 40, 12, 2, 6, 2)] {
+    for model in [super::tampered::network(), linear(33, 40, 12, 2, 6, 2)] {
         check_inputs(&model, online(Backend::Gc), &inputs(&model, 6, 2));
     }
 }
@@ -144,7 +144,7 @@ fn other_choices_of_the_plan_hold_as_well() {
 /// What is reported says so: no offline part, all bytes online. Where nothing could be prepared the wish changes nothing.
 #[test]
 fn reports_tell_that_nothing_was_prepared() {
-    let model = super::modes::network();
+    let model = super::tampered::network();
     let input = &inputs(&model, 1, 0)[..1];
     for backend in Backend::ALL {
         let (answers, agreed) = run(&model, input, online(backend)).unwrap();
