@@ -22,6 +22,7 @@ use crate::options::link_model;
 use crate::plan::planned;
 use crate::quantise::Quantise;
 use crate::table;
+use crate::terminal::{say, show};
 use crate::training::{bar, failed, show, writable, write};
 
 /// From so many samples on, ranges are seen on others than settings are judged on.
@@ -108,7 +109,7 @@ pub(crate) fn run(args: &Quantise, graph: &Graph) -> Result<(), Failure> {
         .map_err(|e| Failure::file(args.output.display(), e))?;
     write(&args.output, &bytes)?;
     if args.auto.json {
-        println!("{told}");
+        say!("{told}");
     } else {
         print(args, &data, &found);
     }
@@ -298,7 +299,7 @@ fn told(args: &Quantise, data: &Data, found: &Found) -> Value {
 
 fn print(args: &Quantise, data: &Data, found: &Found) {
     let [bits, frac] = found.uniform;
-    println!(
+    say!(
         "{} on {}, link {}: {} samples judged by {}, {} settings tried",
         found.model.graph.name,
         args.auto.backend,
@@ -308,9 +309,9 @@ fn print(args: &Quantise, data: &Data, found: &Found) {
         found.tried
     );
     if data.judged.is_none() {
-        println!("too few samples for more than a smoke test: ranges were seen on the same ones");
+        say!("too few samples for more than a smoke test: ranges were seen on the same ones");
     }
-    println!();
+    say!();
     let row = |name: String, m: &Measure| {
         vec![
             name,
@@ -332,10 +333,10 @@ fn print(args: &Quantise, data: &Data, found: &Found) {
         row("by layer".to_owned(), &found.after),
     ];
     let head = ["widths", "accuracy", "bytes", "OTs", "gates", "estimate"];
-    print!("{}", table::columns(&head, &rows));
-    println!();
+    show!("{}", table::columns(&head, &rows));
+    say!();
     print_layers(&layers(&found.common.graph), &layers(&found.model.graph));
-    println!("\nwritten to {}", args.output.display());
+    say!("\nwritten to {}", args.output.display());
 }
 
 /// Widths by layer, before in brackets where they differ.
@@ -359,5 +360,5 @@ fn print_layers(before: &[LayerWidths], after: &[LayerWidths]) {
         })
         .collect();
     let head = ["layer", "reads", "fraction", "weights", "fraction", "ring"];
-    print!("{}", table::columns(&head, &rows));
+    show!("{}", table::columns(&head, &rows));
 }

@@ -16,6 +16,7 @@ use crate::failure::{Failure, Kind};
 use crate::models::QuantArgs;
 use crate::options::{OnlineArgs, StrictArgs};
 use crate::table::columns;
+use crate::terminal::{note, say, show};
 
 /// Measure; the rows are for machines with --json.
 #[derive(Subcommand)]
@@ -223,7 +224,7 @@ pub(crate) struct DeepSecure {
 /// One line on standard error that follows what is being done.
 fn follow(stage: &str, done: f64) {
     if std::io::stderr().is_terminal() {
-        eprint!("\r{:3.0} %  {stage:60}", 100.0 * done);
+        crate::terminal::write_note(format_args!("\r{:3.0} %  {stage:60}", 100.0 * done));
     }
 }
 
@@ -246,7 +247,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
             };
             let table = deepsecure::run(&options, &mut follow);
             if std::io::stderr().is_terminal() {
-                eprintln!();
+                note!();
             }
             // Identities of a finished benchmark serve nobody; a leftover directory harms nobody.
             drop(std::fs::remove_dir_all(&scratch));
@@ -342,7 +343,7 @@ fn imagenet_run(args: &ImagenetArgs) -> Result<(), Failure> {
     };
     let table = imagenet::run(&options, &mut follow);
     if std::io::stderr().is_terminal() {
-        eprintln!();
+        note!();
     }
     // Identities of a finished benchmark serve nobody; a leftover directory harms nobody.
     drop(std::fs::remove_dir_all(&scratch));
@@ -389,21 +390,19 @@ fn nonlinear(args: &NonlinearArgs) -> Result<(), Failure> {
     };
     let table = nonlinear::run(&options, &mut follow);
     if std::io::stderr().is_terminal() {
-        eprintln!();
+        note!();
     }
     let table = table.map_err(|e| Failure::check(e.to_string()))?;
     show(&table, args.json)?;
     let (measured, left_out) = nonlinear::counts(&table);
     if !args.json && left_out > 0 {
-        println!(
-            "\n{measured} rows measured, {left_out} left out: column left_out has the reasons."
-        );
+        say!("\n{measured} rows measured, {left_out} left out: column left_out has the reasons.");
     }
     let ratios = nonlinear::ratios(&table);
     if !args.json && !ratios.is_empty() {
-        println!("\nGarbled circuits against shares: how many times more of each.\n");
+        say!("\nGarbled circuits against shares: how many times more of each.\n");
         let (head, rows) = ratios.columns();
-        print!("{}", columns(&head, &rows));
+        show!("{}", columns(&head, &rows));
     }
     Ok(())
 }
@@ -448,12 +447,14 @@ fn deepsecure_failure(error: &BenchError) -> Failure {
 fn show(table: &Table, json: bool) -> Result<(), Failure> {
     if json {
         let text = serde_json::to_string(table).map_err(|e| Failure::check(e.to_string()))?;
-        println!("{text}");
+        say!("{text}");
         return Ok(());
     }
-    println!(
+    say!(
         "{} on {}, commit {}\n",
-        table.bench, table.machine, table.commit
+        table.bench,
+        table.machine,
+        table.commit
     );
     let mut keys: Vec<&str> = Vec::new();
     let fields = table.rows.iter().filter_map(Value::as_object).flatten();
@@ -476,6 +477,6 @@ fn show(table: &Table, json: bool) -> Result<(), Failure> {
         .iter()
         .map(|row| keys.iter().map(|key| cell(row.get(key))).collect())
         .collect();
-    print!("{}", columns(&keys, &rows));
+    show!("{}", columns(&keys, &rows));
     Ok(())
 }

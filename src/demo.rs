@@ -15,6 +15,7 @@ use crate::options::StrictArgs;
 use crate::progress::Bar;
 use crate::rates::RatesPlace;
 use crate::table;
+use crate::terminal::say;
 
 /// A small trained network and digits that it has not seen, both made by this project.
 const MODEL: &[u8] = include_bytes!("demo/digits.onnx");
@@ -84,7 +85,7 @@ pub(crate) fn run(args: &Demo) -> Result<(), Failure> {
             .as_ref()
             .is_some_and(|c| c.exact && c.logits == outcome.clear_logits);
     if args.json {
-        println!(
+        say!(
             "{}",
             json!({
                 "label": label,
@@ -149,7 +150,7 @@ fn both_parties(model: Model, input: &[f32], args: &Demo) -> Result<Outcome, Fai
     .map_err(|e| Failure::check(e.to_string()))?;
     if !args.json {
         let cost = &plan.cost.total();
-        println!(
+        say!(
             "  told beforehand: {} ANDs, {}, about {} on this machine, {} on a WAN (400 Mbit/s, 40 ms)\n",
             table::count(cost.work()),
             table::bytes(cost.bytes()),
@@ -216,8 +217,8 @@ fn introduce(samples: &Samples, index: usize) -> Result<(), Failure> {
         .get(index)
         .map_err(|e| Failure::file("embedded demo", e))?;
     let width = samples.shape().last().copied().unwrap_or(1).max(1);
-    println!("privet demo: two parties on this machine, connected by mutual TLS 1.3\n");
-    println!("  the client's secret, digit {index} (the server never sees it):\n");
+    say!("privet demo: two parties on this machine, connected by mutual TLS 1.3\n");
+    say!("  the client's secret, digit {index} (the server never sees it):\n");
     for row in raw.chunks(width) {
         let line: String = row
             .iter()
@@ -232,30 +233,30 @@ fn introduce(samples: &Samples, index: usize) -> Result<(), Failure> {
             })
             .flat_map(|c| [c, c])
             .collect();
-        println!("    {line}");
+        say!("    {line}");
     }
-    println!("\n  the server's secret: the weights of a small convolutional network\n");
+    say!("\n  the server's secret: the weights of a small convolutional network\n");
     Ok(())
 }
 
 fn conclude(outcome: &Outcome, truth: Option<u32>, exact: bool) {
-    println!("{}", table::report(&outcome.report));
-    println!(
+    say!("{}", table::report(&outcome.report));
+    say!(
         "  the client learns: label {}{}",
         outcome.answer.label,
         truth.map_or_else(String::new, |t| format!(" (the digit was drawn as a {t})"))
     );
-    println!("  the server learns: that one inference took place");
-    println!(
+    say!("  the server learns: that one inference took place");
+    say!(
         "  check: {} the clear fixed-point result (label {})",
         if exact { "equal to" } else { "DIFFERENT FROM" },
         outcome.clear_label
     );
-    println!(
+    say!(
         "  set-up {} in {}; computational security {} bits claimed (semi-honest)",
         table::bytes(outcome.report.setup_bytes),
         table::seconds(outcome.report.setup_seconds),
         outcome.report.claimed_bits()
     );
-    println!("\n  next: privet inspect MODEL.onnx, and the README's tour with two machines");
+    say!("\n  next: privet inspect MODEL.onnx, and the README's tour with two machines");
 }

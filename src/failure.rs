@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use crate::terminal::note;
 use privet_run::RunError;
 
 /// Why the process ends, by exit code.
@@ -49,7 +50,7 @@ impl Failure {
 
     /// Prints the line and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("privet: {}", self.line);
+        note!("privet: {}", self.line);
         ExitCode::from(self.kind as u8)
     }
 

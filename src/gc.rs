@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::netlist::{load, parse_word, show_word};
 use crate::table;
+use crate::terminal::say;
 
 /// Garble and evaluate netlists.
 #[derive(Subcommand)]
@@ -77,15 +78,15 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
             .into_iter()
             .map(|(name, value)| (name, json!(value)))
             .collect();
-        println!(
+        say!(
             "{}",
             json!({"outputs": outputs, "ands": counts.ands, "bytes": bytes, "seconds": seconds})
         );
     } else {
         for (name, value) in words {
-            println!("{name} = {value}");
+            say!("{name} = {value}");
         }
-        println!(
+        say!(
             "  {} ANDs, {} with set-up, {}",
             table::count(counts.ands),
             table::bytes(bytes),

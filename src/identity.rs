@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use privet_net::Identity;
 
 use crate::failure::{Failure, Kind};
+use crate::terminal::{note, say};
 
 /// What to do with the identity.
 #[derive(clap::Subcommand)]
@@ -59,13 +60,13 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
         Command::New(place) => {
             let directory = place.directory()?;
             let identity = Identity::create(&directory)?;
-            eprintln!(
+            note!(
                 "made an identity in {}; its fingerprint:",
                 directory.display()
             );
-            println!("{}", identity.fingerprint());
+            say!("{}", identity.fingerprint());
         }
-        Command::Show(place) => println!("{}", place.load()?.fingerprint()),
+        Command::Show(place) => say!("{}", place.load()?.fingerprint()),
     }
     Ok(())
 }

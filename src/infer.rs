@@ -18,6 +18,7 @@ use crate::progress::Bar;
 use crate::rates::RatesPlace;
 use crate::store::{StorePlace, open_or_say};
 use crate::table;
+use crate::terminal::{note, say, show};
 
 /// Ask a server's network about inputs of one's own, privately.
 #[derive(Args)]
@@ -105,7 +106,7 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
     let options = args.session.net();
     let (identity, peer) = match (args.session.insecure_plain, args.peer) {
         (true, _) => {
-            eprintln!("privet: warning: plain TCP, neither encrypted nor authenticated");
+            note!("privet: warning: plain TCP, neither encrypted nor authenticated");
             let identity = Identity::generate()?;
             let nobody = identity.fingerprint();
             (identity, nobody)
@@ -134,7 +135,7 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
     announce(args, client.plan(), &wishes);
     let prepared = client.prepared()?;
     if prepared > 0 && !args.json {
-        eprintln!("{prepared} inferences are prepared");
+        note!("{prepared} inferences are prepared");
     }
     let shape = input_shape(client.plan());
     let preprocess = client.plan().graph.preprocess.clone();
@@ -201,7 +202,7 @@ fn announce(args: &Infer, plan: &Plan, wishes: &ClientOptions) {
         return;
     }
     let total = plan.cost.total();
-    eprintln!(
+    note!(
         "{} on {}: {} ANDs, {} per input, about {}; the server opens {}",
         plan.graph.name,
         plan.options.backend,
@@ -210,7 +211,7 @@ fn announce(args: &Infer, plan: &Plan, wishes: &ClientOptions) {
         table::seconds(plan.seconds(&wishes.rates, &wishes.link).total()),
         plan.options.reveal,
     );
-    eprintln!("plan {}", plan.hash_text());
+    note!("plan {}", plan.hash_text());
 }
 
 /// The class's name, where the model has names.
@@ -227,16 +228,16 @@ fn show(
     report: &Report,
 ) -> Result<(), Failure> {
     if args.json {
-        println!("{}", json_line(plan, path, index, answer, report)?);
+        say!("{}", json_line(plan, path, index, answer, report)?);
         return Ok(());
     }
     let name = class_name(plan, answer.label).map_or_else(String::new, |n| format!(" ({n})"));
-    println!("{} [{index}]: label {}{name}", path.display(), answer.label);
+    say!("{} [{index}]: label {}{name}", path.display(), answer.label);
     if let Some(top) = &answer.top {
-        println!("  best first: {top:?}");
+        say!("  best first: {top:?}");
     }
     if let Some(logits) = &answer.logits {
-        println!(
+        say!(
             "  logits, to be divided by 2^{}: {logits:?}",
             answer.frac_bits.unwrap_or(0)
         );
@@ -247,9 +248,9 @@ fn show(
         } else {
             "DIFFERENT FROM"
         };
-        println!("  {verdict} the clear result, label {}", clear.label);
+        say!("  {verdict} the clear result, label {}", clear.label);
     }
-    print!("{}", table::report(report));
+    show!("{}", table::report(report));
     Ok(())
 }
 

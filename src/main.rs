@@ -1,6 +1,8 @@
 //! The command line of privet: private inference between a client with an input and a server with a network.
 
 #![forbid(unsafe_code)]
+// Both end the process when nobody reads; `terminal` does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod auto;
 mod bench;
@@ -24,6 +26,7 @@ mod shrink;
 mod store;
 mod synth;
 mod table;
+mod terminal;
 mod train;
 mod training;
 
@@ -102,12 +105,13 @@ fn main() -> ExitCode {
         Command::Gc(command) => gc::run(command),
         Command::Bench(command) => bench::run(command),
         Command::Completions { shell } => {
-            let mut command = Arguments::command();
-            clap_complete::generate(*shell, &mut command, "privet", &mut std::io::stdout());
+            let (mut command, mut script) = (Arguments::command(), Vec::new());
+            clap_complete::generate(*shell, &mut command, "privet", &mut script);
+            terminal::show!("{}", String::from_utf8_lossy(&script));
             Ok(())
         }
     };
-    match outcome {
+    match outcome.and_then(|()| terminal::finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Failure, Kind};
 use crate::table::columns;
+use crate::terminal::{say, show};
 
 /// Look at, evaluate and convert netlists.
 #[derive(Subcommand)]
@@ -74,7 +75,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::List => {
             for block in catalogue::standard() {
-                println!("{}", block.name());
+                say!("{}", block.name());
             }
             Ok(())
         }
@@ -189,7 +190,7 @@ fn stats(args: &Stats) -> Result<(), Failure> {
         }
     }
     if args.json {
-        println!("{}", Value::Array(rows));
+        say!("{}", Value::Array(rows));
     } else {
         let text = |v: &Value, key: &str| match v.get(key) {
             Some(Value::String(s)) => s.clone(),
@@ -210,7 +211,7 @@ fn stats(args: &Stats) -> Result<(), Failure> {
             .iter()
             .map(|row| keys.iter().map(|key| text(row, key)).collect())
             .collect();
-        print!("{}", columns(&keys, &cells));
+        show!("{}", columns(&keys, &cells));
     }
     if args.check && !over.is_empty() {
         return Err(Failure::check(format!(
@@ -247,11 +248,11 @@ fn eval(args: &Eval) -> Result<(), Failure> {
         if args.json {
             object.insert(port.name.clone(), json!(show_word(&word)));
         } else {
-            println!("{} = {}", port.name, show_word(&word));
+            say!("{} = {}", port.name, show_word(&word));
         }
     }
     if args.json {
-        println!("{}", Value::Object(object));
+        say!("{}", Value::Object(object));
     }
     Ok(())
 }

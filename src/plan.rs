@@ -21,6 +21,7 @@ use crate::models::{Loaded, QuantArgs, load, quantise, record};
 use crate::options::{OnlineArgs, StrictArgs, link_model};
 use crate::rates::{Known, RatesPlace};
 use crate::table::{bytes, columns, count, seconds};
+use crate::terminal::{note, say, show};
 
 /// Tell what an inference will cost, layer by layer, before anything runs.
 #[derive(Args)]
@@ -77,12 +78,12 @@ fn calibrate(args: &PlanArgs) -> Result<(), Failure> {
     let terminal = std::io::stderr().is_terminal();
     let mut tell = |stage: &str, done: f64| {
         if terminal {
-            eprint!("\r{:3.0} %  {stage:60}", 100.0 * done);
+            crate::terminal::write_note(format_args!("\r{:3.0} %  {stage:60}", 100.0 * done));
         }
     };
     let rates = privet_benchmarks::calibrate::run(usize::from(args.threads), &mut tell);
     if terminal {
-        eprintln!();
+        note!();
     }
     let rates = rates.map_err(|e| Failure::check(e.to_string()))?;
     let path = args.rates.store(args.threads, rates)?;
@@ -90,7 +91,7 @@ fn calibrate(args: &PlanArgs) -> Result<(), Failure> {
         return Ok(());
     }
     if args.json {
-        println!(
+        say!(
             "{}",
             json!({ "threads": args.threads, "file": path.display().to_string(), "rates": rates })
         );
@@ -100,8 +101,8 @@ fn calibrate(args: &PlanArgs) -> Result<(), Failure> {
     let rows: Vec<Vec<String>> = rows
         .map(|(name, rate)| vec![name.to_owned(), format!("{rate:.3e}")])
         .collect();
-    print!("{}", columns(&["rate", "per second"], &rows));
-    println!("\n  kept in {}", path.display());
+    show!("{}", columns(&["rate", "per second"], &rows));
+    say!("\n  kept in {}", path.display());
     Ok(())
 }
 
@@ -116,7 +117,7 @@ fn plan(args: &PlanArgs, path: &Path, known: &Known) -> Result<(), Failure> {
     let plan = planned(&model, (args.backend, args.comparison), args.link, &options);
     let plan = plan.map_err(|e| Failure::file(path.display(), e))?;
     if args.json {
-        println!("{}", plan_json(&plan, known, args.link));
+        say!("{}", plan_json(&plan, known, args.link));
     } else {
         print_plan(&plan, known, args.link, args.comparison);
     }
@@ -280,9 +281,10 @@ fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Compari
         .collect();
     let cost = &plan.cost.inference;
     rows.push(row("total", cost, &plan.cost.offline, estimate.online));
-    println!(
+    say!(
         "{} on {}, link {name}\n",
-        plan.graph.name, plan.options.backend
+        plan.graph.name,
+        plan.options.backend
     );
     let mut head = vec!["layer"];
     if !live.is_empty() {
@@ -295,10 +297,10 @@ fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Compari
     } else {
         &["non-XOR gates", "bytes", "estimate"]
     });
-    print!("{}", columns(&head, &rows));
+    show!("{}", columns(&head, &rows));
     if ahead {
         let (offline, total) = (&plan.cost.offline, plan.cost.total());
-        println!(
+        say!(
             "\n  before the input is known: {} OTs, about {}; in all {}, about {}",
             count(offline.client_silent + offline.server_silent),
             seconds(estimate.offline),
@@ -307,13 +309,13 @@ fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Compari
         );
     }
     if plan.options.all_online {
-        println!(
+        say!(
             "\n  nothing is prepared: {} OTs are made layer by layer, all of it once the input is known",
             count(cost.client_silent + cost.server_silent)
         );
     }
     if plan.options.backend.boolean() {
-        println!(
+        say!(
             "  comparisons: {}{}",
             plan.options.comparison,
             match comparison {
@@ -323,24 +325,24 @@ fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Compari
         );
     }
     if let Some(hiding) = plan.hiding() {
-        println!("  {}", crate::table::hiding(&hiding));
+        say!("  {}", crate::table::hiding(&hiding));
     }
-    println!(
+    say!(
         "\n  memory of each party: at most about {}",
         bytes(plan.cost.memory)
     );
     if let Some(p) = &plan.graph.preprocess.projection {
-        println!(
+        say!(
             "  raw input: {} values, which the client turns into {} coordinates by the public factor",
             p.features(),
             p.rank()
         );
     }
     if !known.measured {
-        println!("  seconds are of an assumed machine; privet plan --calibrate measures this one");
+        say!("  seconds are of an assumed machine; privet plan --calibrate measures this one");
     }
-    println!("  opened to the client: {}", plan.options.reveal);
-    println!("  plan {}", plan.hash_text());
+    say!("  opened to the client: {}", plan.options.reveal);
+    say!("  plan {}", plan.hash_text());
 }
 
 /// Look into a model: supported or not, sizes, ranges against overflow, cost.
@@ -387,7 +389,7 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
             Err(failure) => (None, None, Some(failure.line().to_owned())),
         };
         let (loopback, wan) = plan.unzip();
-        println!(
+        say!(
             "{}",
             json!({
                 "layers": listing.as_ref().map(listing_json), "supported": error.is_none(), "why_not": error,
@@ -410,11 +412,11 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
                 ]
             })
             .collect();
-        print!(
+        show!(
             "{}",
             columns(&["layer", "op", "shape", "products", "parameters"], &rows)
         );
-        println!(
+        say!(
             "\n  {} products, {} parameters\n",
             count(listing.macs),
             count(listing.parameters)
@@ -424,7 +426,7 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
         print_record(&record);
     }
     let (plan, ranges) = planned?;
-    println!("ranges at {} bits:\n", plan.graph.value_bits);
+    say!("ranges at {} bits:\n", plan.graph.value_bits);
     let rows: Vec<Vec<String>> = ranges
         .iter()
         .map(|r| {
@@ -438,17 +440,17 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
             ]
         })
         .collect();
-    print!(
+    show!(
         "{}",
         columns(
             &["tensor", "bits", "fraction", "used", "spare", "range"],
             &rows
         )
     );
-    println!();
+    say!();
     print_plan(&plan, &known, Link::Loopback, Choice::Auto);
     let wan_seconds = plan.seconds(&known.rates, &link_model(wan())).online;
-    println!(
+    say!(
         "  on a WAN of 400 Mbit/s and 40 ms: about {}",
         seconds(wan_seconds)
     );
@@ -461,7 +463,7 @@ fn print_record(record: &Value) {
         let said = record.get(key).and_then(Value::as_str);
         said.unwrap_or("unknown").replace(char::is_control, "?")
     };
-    println!(
+    say!(
         "found by {} on data {} for {}, link {}, judged by {}\n",
         text("found_by"),
         text("data_sha256"),

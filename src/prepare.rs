@@ -17,6 +17,7 @@ use crate::progress::Steps;
 use crate::rates::RatesPlace;
 use crate::store::StorePlace;
 use crate::table;
+use crate::terminal::{note, say};
 
 /// Make the material of later inferences with a server, before the inputs are known.
 ///
@@ -94,14 +95,14 @@ pub(crate) fn run(args: &Prepare) -> Result<(), Failure> {
     client.begin_preparing()?;
     let outcome = make(args, &mut client);
     for line in store.take_warnings() {
-        eprintln!("privet: {line}");
+        note!("privet: {line}");
     }
     outcome?;
     let ready = client.prepared()?;
     let plan = client.plan().clone();
     client.finish()?;
     if !args.json {
-        println!(
+        say!(
             "{} for {} on {} prepared; {ready} ready in {}",
             args.count,
             plan.graph.name,
@@ -117,7 +118,7 @@ fn make(args: &Prepare, client: &mut Client) -> Result<(), Failure> {
     for _ in 0..args.count {
         let made = client.prepare()?;
         if args.json {
-            println!("{}", json_line(client.plan(), &made));
+            say!("{}", json_line(client.plan(), &made));
         }
         steps.advance(&format!(
             "{} a side, {}",

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::auto::{self, AutoArgs};
 use crate::failure::{Failure, Kind};
 use crate::models::{Loaded, QuantArgs, effective_preprocess, load, prepare, quantise, samples};
+use crate::terminal::say;
 
 /// Turn an ONNX model into a quantised file that can be served, inspected and compared.
 ///
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &Quantise) -> Result<(), Failure> {
         .map_err(|e| Failure::file(args.output.display(), e))?;
     std::fs::write(&args.output, &bytes).map_err(|e| Failure::file(args.output.display(), e))?;
     let frac = model.graph.tensors.first().map_or(0, |t| t.frac_bits);
-    println!(
+    say!(
         "{}: {} bits, {} fraction bits, profile {}, {} written to {}",
         model.graph.name,
         model.graph.value_bits,
@@ -151,9 +152,9 @@ pub(crate) fn evaluate(args: &Evaluate) -> Result<(), Failure> {
                     "label": fixed.label, "logits": fixed.logits, "float_label": float,
                 });
                 if args.json {
-                    println!("{line}");
+                    say!("{line}");
                 } else {
-                    println!(
+                    say!(
                         "{} [{index}]: label {}, logits {:?}",
                         path.display(),
                         fixed.label,
@@ -171,7 +172,7 @@ pub(crate) fn evaluate(args: &Evaluate) -> Result<(), Failure> {
 fn summary(args: &Evaluate, tally: &Tally, has_float: bool) {
     let share = |n: usize| n as f64 / tally.labelled.max(1) as f64;
     if args.json {
-        println!(
+        say!(
             "{}",
             json!({
                 "inputs": tally.inputs,
@@ -184,22 +185,23 @@ fn summary(args: &Evaluate, tally: &Tally, has_float: bool) {
         return;
     }
     if tally.labelled > 0 {
-        println!("inputs {}", tally.labelled);
+        say!("inputs {}", tally.labelled);
         if has_float {
-            println!(
+            say!(
                 "float accuracy       {:6.2} %",
                 100.0 * share(tally.float_right)
             );
         }
-        println!(
+        say!(
             "fixed-point accuracy {:6.2} %",
             100.0 * share(tally.fixed_right)
         );
     }
     if has_float {
-        println!(
+        say!(
             "same label as the float model: {} of {}",
-            tally.agree, tally.inputs
+            tally.agree,
+            tally.inputs
         );
     }
 }

@@ -13,6 +13,7 @@ use privet_plan::Rates;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Kind};
+use crate::terminal::note;
 
 /// The form of the file.
 const VERSION: u32 = 1;
@@ -110,7 +111,7 @@ impl RatesPlace {
     /// The same where estimates are a courtesy: a damaged file is told of and left aside.
     pub(crate) fn load_or_say(&self, threads: u8) -> Known {
         self.load(threads).unwrap_or_else(|failure| {
-            eprintln!("privet: warning: {}", failure.line());
+            note!("privet: warning: {}", failure.line());
             Known::ASSUMED()
         })
     }

@@ -20,6 +20,7 @@ use crate::models::{QuantArgs, quantised};
 use crate::options::{CapArgs, SessionArgs, StrictArgs, size};
 use crate::store::{StorePlace, open_or_say};
 use crate::table;
+use crate::terminal::{note, say};
 
 /// Serve one or more networks to the clients on a list.
 #[derive(Args)]
@@ -87,7 +88,7 @@ pub(crate) fn run(args: &Serve) -> Result<(), Failure> {
     let options = args.session.net();
     args.session.limit_kernels(usize::from(args.parallel));
     let identity = if args.session.insecure_plain {
-        eprintln!("privet: warning: plain TCP, neither encrypted nor authenticated");
+        note!("privet: warning: plain TCP, neither encrypted nor authenticated");
         Identity::generate()?
     } else if args.allow.is_empty() {
         return Err(Failure::usage(
@@ -104,10 +105,10 @@ pub(crate) fn run(args: &Serve) -> Result<(), Failure> {
     )?;
     let address = listener.local_addr();
     if args.json {
-        println!("{}", json!({ "listening": address.to_string() }));
+        say!("{}", json!({ "listening": address.to_string() }));
     } else {
         let names: Vec<_> = models.iter().map(|m| m.model.graph.name.clone()).collect();
-        println!(
+        say!(
             "serving {} on {address}; clients learn {}",
             names.join(", "),
             args.reveal
@@ -240,7 +241,7 @@ fn accept(
                 Ok(session) => session,
                 Err(error) => {
                     // One connection's fault never ends the server.
-                    eprintln!("privet: connection refused: {error}");
+                    note!("privet: connection refused: {error}");
                     continue;
                 }
             };
@@ -295,7 +296,7 @@ fn serve_one(
     };
     let outcome = privet_run::serve(session, models, &options, &mut Silent);
     for line in store.map(|s| s.take_warnings()).unwrap_or_default() {
-        eprintln!("privet: warning: {line}");
+        note!("privet: warning: {line}");
     }
     tell(args, &peer, &outcome);
     outcome.map(|_| ()).map_err(Failure::from)
@@ -313,7 +314,7 @@ fn tell(args: &Serve, peer: &str, outcome: &Result<Served, RunError>) {
                     "evaluated_weights": report.evaluated_weights,
                 })
             });
-            println!(
+            say!(
                 "{}",
                 json!({
                     "peer": peer,
@@ -330,7 +331,7 @@ fn tell(args: &Serve, peer: &str, outcome: &Result<Served, RunError>) {
         Ok(served) => {
             let seconds: f64 = served.reports.iter().map(|r| r.seconds).sum();
             let bytes: u64 = served.reports.iter().map(|r| r.bytes).sum();
-            println!(
+            say!(
                 "{peer}: {} inputs, {} of them prepared, {}, {}; {} prepared for later",
                 served.reports.len(),
                 stored(served),
@@ -339,6 +340,6 @@ fn tell(args: &Serve, peer: &str, outcome: &Result<Served, RunError>) {
                 served.prepared,
             );
         }
-        Err(error) => eprintln!("privet: session with {peer} ended: {error}"),
+        Err(error) => note!("privet: session with {peer} ended: {error}"),
     }
 }

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::project::most_dimensions;
 use crate::table;
+use crate::terminal::{say, show};
 use crate::training::{
     DataArgs, Task, TrainArgs, bar, described, failed, open, planned, quantised, show, stopped,
     writable, write,
@@ -311,7 +312,7 @@ impl Outcome<'_> {
     pub(crate) fn tell(&self, json: bool, more: Value) {
         let fold = self.before.cost.ands as f64 / self.after.cost.ands.max(1) as f64;
         if json {
-            println!("{}", self.json(fold, more));
+            say!("{}", self.json(fold, more));
             return;
         }
         let row = |name: &str, m: &Measure| {
@@ -327,9 +328,9 @@ impl Outcome<'_> {
         rows.extend(self.steps.iter().map(|s| row(&s.pass, &s.after)));
         rows.push(row("after", self.after));
         let head = ["network", "validation", "products", "ANDs", "bytes"];
-        print!("{}", table::columns(&head, &rows));
+        show!("{}", table::columns(&head, &rows));
         if let Some(p) = self.projection {
-            println!(
+            say!(
                 "the client turns {} values into {} coordinates; the factor ({}) is public with the model",
                 p.features(),
                 p.rank(),
@@ -337,7 +338,7 @@ impl Outcome<'_> {
             );
         }
         let written = self.written.display();
-        println!("{fold:.1} times fewer AND gates, written to {written}");
+        say!("{fold:.1} times fewer AND gates, written to {written}");
     }
 
     fn json(&self, fold: f64, more: Value) -> Value {

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::failure::{Failure, Kind};
 use crate::identity::Place;
 use crate::table;
+use crate::terminal::{note, say, show};
 
 /// Where prepared material lies.
 #[derive(Args, Clone)]
@@ -35,12 +36,12 @@ pub(crate) fn open_or_say(directory: &std::path::Path) -> Option<Arc<Store>> {
     match Store::open(directory) {
         Ok(store) => {
             for line in store.take_warnings() {
-                eprintln!("privet: warning: {line}");
+                note!("privet: warning: {line}");
             }
             Some(Arc::new(store))
         }
         Err(error) => {
-            eprintln!("privet: warning: {error}; going on without prepared material");
+            note!("privet: warning: {error}; going on without prepared material");
             None
         }
     }
@@ -86,24 +87,24 @@ pub(crate) fn run(args: &StoreArgs) -> Result<(), Failure> {
         .shelves
         .retain(|shelf| args.wants(&shelf.peer, &shelf.model));
     if args.json {
-        println!(
+        say!(
             "{}",
             serde_json::to_value(&listing).map_err(|e| Failure::check(e.to_string()))?
         );
         return Ok(());
     }
     for line in &listing.damaged {
-        eprintln!("privet: {line}");
+        note!("privet: {line}");
     }
     if listing.shelves.is_empty() {
-        println!("nothing is prepared in {}", directory.display());
+        say!("nothing is prepared in {}", directory.display());
         return Ok(());
     }
     let rows: Vec<Vec<String>> = listing.shelves.iter().map(row).collect();
     let head = [
         "peer", "half", "model", "backend", "plan", "ready", "pending", "size",
     ];
-    print!("{}", table::columns(&head, &rows));
+    show!("{}", table::columns(&head, &rows));
     Ok(())
 }
 
@@ -147,9 +148,9 @@ fn discard(args: &StoreArgs, directory: &std::path::Path) -> Result<(), Failure>
     };
     let gone = gone.map_err(file)?;
     if args.json {
-        println!("{}", json!({ "discarded": gone }));
+        say!("{}", json!({ "discarded": gone }));
     } else {
-        println!("discarded {gone} entries");
+        say!("discarded {gone} entries");
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Kind};
 use crate::table::columns;
+use crate::terminal::{say, show};
 
 /// Synthesise Verilog of one's own into a netlist with few ANDs (needs Yosys).
 ///
@@ -95,7 +96,7 @@ pub(crate) fn run(args: &Synth) -> Result<(), Failure> {
     crate::netlist::write(&netlist, &args.output)?;
     let counts = netlist.counts();
     if args.json {
-        println!(
+        say!(
             "{}",
             json!({
                 "top": args.top, "tool": yosys.version(), "flow": args.flow.name(), "passes": steps,
@@ -118,11 +119,11 @@ pub(crate) fn run(args: &Synth) -> Result<(), Failure> {
     };
     let mut rows = vec![cells(yosys.version(), &raw.counts())];
     rows.extend(steps.iter().map(|step| cells(step.pass, &step.after)));
-    print!(
+    show!(
         "{}",
         columns(&["pass", "ANDs", "XORs", "INVs", "depth"], &rows)
     );
-    println!(
+    say!(
         "\n  equal to the source: {method}\n  written to {}",
         args.output.display()
     );

@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::table;
+use crate::terminal::say;
 use crate::training::{
     DataArgs, Task, TrainArgs, bar, described, failed, open, planned, quantised, show, stopped,
     with_data, with_dropout, writable, write,
@@ -250,7 +251,7 @@ impl Course<'_> {
                     "best_epoch": report.best, "epochs": report.epochs.len(),
                 })
             });
-            println!(
+            say!(
                 "{}",
                 json!({
                     "before": report.before, "after": report.after, "best_epoch": report.best,
@@ -271,19 +272,19 @@ impl Course<'_> {
                 report.epochs.len(),
             )
         };
-        println!("{}", line(report));
+        say!("{}", line(report));
         if let Some((report, widths)) = rounded {
-            println!(
+            say!(
                 "under rounding to {}-bit weights and {}-bit values: {}",
                 widths.weights,
                 widths.values,
                 line(report)
             );
         }
-        println!("written to {}", args.output.display());
+        say!("written to {}", args.output.display());
         match cost {
-            Ok(cost) => println!("{}", crate::shrink::cost_line(&cost)),
-            Err(reason) => println!("cost at 16 bits: none, {reason}"),
+            Ok(cost) => say!("{}", crate::shrink::cost_line(&cost)),
+            Err(reason) => say!("cost at 16 bits: none, {reason}"),
         }
     }
 }
@@ -306,7 +307,7 @@ impl Pace {
         let count = task.split.train.len() as u64;
         let macs_per_epoch = macs.saturating_mul(3).saturating_mul(count);
         if !args.json {
-            println!(
+            say!(
                 "{} training samples, {} multiplications each: {} an epoch with the gradients; at most {} epochs",
                 table::count(count),
                 table::count(macs),
@@ -342,7 +343,7 @@ impl Pace {
                 let left = (epochs - epoch.epoch.min(epochs)) as f64 * seconds;
                 if !self.quiet {
                     bar.suspend(|| {
-                        println!(
+                        say!(
                             "{} an epoch: about {} more",
                             table::seconds(seconds),
                             table::seconds(left)

@@ -164,3 +164,27 @@ fn a_port_in_use_a_server_that_is_not_there_and_nobody_allowed() {
     assert_eq!(code, 4);
     assert!(line.contains(nobody), "{line}");
 }
+
+#[test]
+fn a_reader_that_leaves_is_no_failure_and_a_full_disk_is() {
+    let mut child = command(&["netlist", "stats"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stderr), "");
+    let full = std::path::Path::new("/dev/full");
+    if !full.exists() {
+        return;
+    }
+    let output = command(&["netlist", "list"])
+        .stdout(std::fs::File::create(full).unwrap())
+        .output()
+        .unwrap();
+    let (code, line) = failure(&output);
+    assert_eq!(code, 3, "{line}");
+    assert!(line.contains("standard output"), "{line}");
+}
