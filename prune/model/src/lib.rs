@@ -9,3 +9,5 @@ pub mod ops;
 pub mod preprocess;
 pub mod quant;
 pub mod readers;
+
+mod bounded;

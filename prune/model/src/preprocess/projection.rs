@@ -12,13 +12,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_PIXELS, PreprocessError};
+use crate::bounded;
 
 /// Fraction bits of the factor's integers.
 pub const FACTOR_FRAC_BITS: u32 = 14;
 /// Most integers of a factor: it is sent to every client.
 pub const MAX_FACTOR: usize = 1 << 22;
-/// Most axes of the input.
-const MAX_RANK: usize = 8;
 
 /// A factor `[features, rank]`, row by row.
 ///
@@ -35,6 +34,7 @@ pub struct Projection {
 /// How a projection stands in a file.
 #[derive(Serialize, Deserialize)]
 struct Stored {
+    #[serde(deserialize_with = "bounded::list::<_, _, { bounded::RANK }>")]
     input: Vec<usize>,
     rank: usize,
     /// Little-endian.
@@ -71,7 +71,8 @@ fn refuse(what: impl Into<String>) -> PreprocessError {
 /// How many integers a projection of these extents has, within the bounds.
 fn integers(input: &[usize], rank: usize) -> Result<usize, PreprocessError> {
     let features = input.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
-    let features = features.filter(|n| *n <= MAX_PIXELS && (1..=MAX_RANK).contains(&input.len()));
+    let features =
+        features.filter(|n| *n <= MAX_PIXELS && (1..=bounded::RANK).contains(&input.len()));
     let Some(features) = features.filter(|n| *n > 0) else {
         return Err(refuse("its input's extents are out of bounds"));
     };
@@ -173,7 +174,7 @@ impl Projection {
             let parsed = t.parse::<usize>();
             parsed.map_err(|_| refuse(format!("{:?} is no number", shortened(t))))
         };
-        let input = extents.split('x').take(MAX_RANK + 1).map(number);
+        let input = extents.split('x').take(bounded::RANK + 1).map(number);
         let input = input.collect::<Result<Vec<_>, _>>()?;
         let rank = number(rank)?;
         if integers(&input, rank)?.checked_mul(4) != Some(digits.len()) {

@@ -8,6 +8,7 @@ use privet_ring::Ring;
 use serde::{Deserialize, Serialize};
 
 use super::sparsity::Sparsity;
+use crate::bounded;
 use crate::preprocess::Preprocess;
 
 /// Index of a tensor in [`Graph::tensors`].
@@ -20,6 +21,7 @@ pub struct Tensor {
     /// Name in the source model, for reports.
     pub name: String,
     /// Extents, outermost first; elements are stored row-major.
+    #[serde(deserialize_with = "bounded::list::<_, _, { bounded::RANK }>")]
     pub shape: Vec<usize>,
     /// Ring in which the values live (value width B, or L behind a linear op).
     pub ring: Ring,
@@ -57,6 +59,7 @@ pub struct Node {
     /// What it computes.
     pub op: Op,
     /// Operands, in the op's order.
+    #[serde(deserialize_with = "bounded::list::<_, _, { bounded::NODES }>")]
     pub inputs: Vec<TensorId>,
     /// The one result.
     pub output: TensorId,
@@ -117,13 +120,16 @@ pub enum Op {
     /// Permutes axes.
     Transpose {
         /// `output.shape[i] = input.shape[perm[i]]`.
+        #[serde(deserialize_with = "bounded::list::<_, _, { bounded::RANK }>")]
         perm: Vec<usize>,
     },
     /// Surrounds with a public constant.
     Pad {
         /// Cells before each axis.
+        #[serde(deserialize_with = "bounded::list::<_, _, { bounded::RANK }>")]
         before: Vec<usize>,
         /// Cells after each axis.
+        #[serde(deserialize_with = "bounded::list::<_, _, { bounded::RANK }>")]
         after: Vec<usize>,
         /// The constant, at the tensor's scale.
         value: i64,
@@ -303,14 +309,17 @@ pub struct Graph {
     /// What the client does to a raw input before quantising it.
     pub preprocess: Preprocess,
     /// All tensors.
+    #[serde(deserialize_with = "bounded::list::<_, _, { bounded::TENSORS }>")]
     pub tensors: Vec<Tensor>,
     /// Operations in topological order.
+    #[serde(deserialize_with = "bounded::list::<_, _, { bounded::NODES }>")]
     pub nodes: Vec<Node>,
     /// The network's input.
     pub input: TensorId,
     /// The truncated logits. The label is their argmax, lowest index first.
     pub output: TensorId,
     /// Names of the classes, if the model has them.
+    #[serde(deserialize_with = "bounded::maybe::<_, _, { bounded::NODES }>")]
     pub classes: Option<Vec<String>>,
 }
 

@@ -5,6 +5,7 @@
 use privet_netlists::generate::MAX_DROP;
 
 use super::ir::{Graph, Model, Node, Op, Profile, Tensor, TensorId};
+use crate::bounded;
 use crate::ops::{self, OpError};
 
 /// Caps on a graph.
@@ -25,8 +26,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            nodes: 1 << 16,
-            rank: 8,
+            nodes: bounded::NODES,
+            rank: bounded::RANK,
             elements: 1 << 28,
             work: 1 << 38,
             text: 1 << 22,
@@ -186,6 +187,8 @@ impl Graph {
             count(self.tensors.len()),
             limits.nodes as u64 + 1,
         )?;
+        let classes = self.classes.as_ref().map_or(0, Vec::len);
+        cap("classes", count(classes), bounded::NODES as u64)?;
         let names = (self.tensors.iter().map(|t| t.name.len()))
             .chain(self.nodes.iter().map(|n| n.name.len()))
             .chain(self.classes.iter().flatten().map(String::len))

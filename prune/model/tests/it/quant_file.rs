@@ -335,3 +335,27 @@ fn a_sparsity_map_is_public_and_holds_for_the_weights() {
     let error = file::encode(&model).unwrap_err().to_string();
     assert!(error.contains("sparsity map"), "{error}");
 }
+
+#[test]
+fn lists_beyond_the_limits_are_not_read() {
+    let good = small_model().graph;
+    let read =
+        |graph: &Graph| postcard::from_bytes::<Graph>(&postcard::to_allocvec(graph).unwrap());
+    assert_eq!(read(&good).unwrap(), good);
+    let most = Limits::default().nodes;
+    let refuse = |name: &str, change: &dyn Fn(&mut Graph)| {
+        let mut bad = good.clone();
+        change(&mut bad);
+        assert!(read(&bad).is_err(), "{name}");
+        assert!(bad.validate(&Limits::default()).is_err(), "{name}");
+    };
+    refuse("layers", &|g| g.nodes = vec![g.nodes[0].clone(); most + 1]);
+    refuse("tensors", &|g| {
+        g.tensors = vec![g.tensors[0].clone(); most + 2]
+    });
+    refuse("classes", &|g| {
+        g.classes = Some(vec![String::new(); most + 1])
+    });
+    refuse("operands", &|g| g.nodes[0].inputs = vec![g.input; most + 1]);
+    refuse("axes", &|g| g.tensors[0].shape = vec![1; 9]);
+}
