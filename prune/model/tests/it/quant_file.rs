@@ -351,10 +351,10 @@ fn lists_beyond_the_limits_are_not_read() {
     };
     refuse("layers", &|g| g.nodes = vec![g.nodes[0].clone(); most + 1]);
     refuse("tensors", &|g| {
-        g.tensors = vec![g.tensors[0].clone(); most + 2]
+        g.tensors = vec![g.tensors[0].clone(); most + 2];
     });
     refuse("classes", &|g| {
-        g.classes = Some(vec![String::new(); most + 1])
+        g.classes = Some(vec![String::new(); most + 1]);
     });
     refuse("operands", &|g| g.nodes[0].inputs = vec![g.input; most + 1]);
     refuse("axes", &|g| g.tensors[0].shape = vec![1; 9]);
