@@ -154,7 +154,8 @@ fn offered(args: &Serve, store: Option<&Store>) -> Result<Vec<Offered>, Failure>
             if let Err(error) = plan {
                 let above = matches!(error, PlanError::AboveCap { .. });
                 let kind = if above { Kind::Check } else { Kind::File };
-                return Err(Failure::new(kind, format!("{}: {error}", path.display())));
+                let line = format!("{}: backend {choice}: {error}", path.display());
+                return Err(Failure::new(kind, line));
             }
         }
         let id = model_id(path, &model, store)?;

@@ -154,8 +154,8 @@ impl Lowering<'_> {
         if self.charged.saturating_add(bytes) > self.budget {
             return Err(PlanError::AboveCap {
                 what: "of memory for the plan alone",
-                needs: format!("more than {}", crate::plan::mebibytes(self.budget)),
-                cap: crate::plan::mebibytes(self.budget),
+                needs: format!("more than {}", crate::plan::large_bytes(self.budget)),
+                cap: crate::plan::large_bytes(self.budget),
                 flag: "--max-memory",
             });
         }

@@ -17,7 +17,7 @@ use crate::lower::{LANES, lower};
 use crate::options::{Backend, Comparison, Party, PlanOptions};
 use crate::share::{Products, ShareStep};
 use crate::step::{Buffer, BufferId, LinearStep, Step, StepKind, Sums};
-pub(crate) use choice::mebibytes;
+pub(crate) use choice::large_bytes;
 
 /// Memory of a party beside labels and steps: frames, threads, kernels' scratch.
 const FIXED_MEMORY: u64 = 48 << 20;

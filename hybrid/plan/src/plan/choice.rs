@@ -57,8 +57,8 @@ impl Plan {
     pub fn check(&self, caps: &Caps, rates: &Rates, link: &LinkModel) -> Result<(), PlanError> {
         let above = |what, needs: u64, cap: u64, flag| PlanError::AboveCap {
             what,
-            needs: mebibytes(needs),
-            cap: mebibytes(cap),
+            needs: large_bytes(needs),
+            cap: large_bytes(cap),
             flag,
         };
         if self.cost.memory > caps.memory {
@@ -177,7 +177,13 @@ fn least(
     })
 }
 
+/// Mebibytes, or gibibytes where those are many.
 #[expect(clippy::cast_precision_loss, reason = "for people")]
-pub(crate) fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+pub(crate) fn large_bytes(bytes: u64) -> String {
+    let mebibytes = bytes as f64 / f64::from(1 << 20);
+    if mebibytes < 10_000.0 {
+        format!("{mebibytes:.1} MiB")
+    } else {
+        format!("{:.1} GiB", mebibytes / 1024.0)
+    }
 }
