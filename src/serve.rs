@@ -38,7 +38,7 @@ pub(crate) struct Serve {
     /// Most bytes of prepared material that are kept for clients.
     #[arg(long, value_name = "SIZE", default_value = "64GiB", value_parser = size)]
     max_stored: u64,
-    /// Memory for an inference under encryption and for evaluated weights that are kept between inferences.
+    /// Memory for an inference under encryption and for evaluated weights that are kept once a second inference needed them.
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = size)]
     memory_budget: u64,
     /// Fingerprint of a client that may connect (repeat for more).

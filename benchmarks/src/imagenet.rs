@@ -188,9 +188,9 @@ fn pair<'a>(options: &'a Options, case: &Case) -> Pair<'a> {
         "1000000".to_owned(),
         "--input".to_owned(),
     ]);
-    // A single input, too, has one before it.
-    let inputs = options.inputs.iter().take(case.warming());
-    let inputs = inputs.chain(&options.inputs);
+    // A single input, too, has those before it.
+    let first = options.inputs.iter().take(1).cycle();
+    let inputs = first.take(case.warming()).chain(&options.inputs);
     infer.extend(inputs.map(|path| path.display().to_string()));
     Pair {
         program: &options.program,

@@ -86,10 +86,10 @@ impl Variant {
         }
     }
 
-    /// Inferences of a session before those that are measured: weights are kept from the first on.
+    /// Inferences of a session before those that are measured: weights are kept from the second on.
     pub(super) const fn warming(self) -> usize {
         match self {
-            Self::Kept | Self::Recomputed => 1,
+            Self::Kept | Self::Recomputed => 2,
             Self::Compared(_) => 0,
         }
     }

@@ -5,7 +5,7 @@ use crate::lines::{Line, words_mut, zeroed};
 use crate::modulus::Modulus;
 use crate::params::Parameters;
 use crate::table::Table;
-use crate::weights::CHUNK;
+use crate::weights::BATCH;
 
 fn fill(q: Modulus, lines: &mut [Line]) {
     let mut state = 1u64;
@@ -103,16 +103,19 @@ impl Products {
     /// Adds every product with both components of its input, as [`Products`](crate::Products) does.
     pub fn run(&mut self) {
         let Some(table) = self.table else { return };
-        let (own, inputs) = (CHUNK * ROWS * self.columns, CHUNK * 2 * self.columns);
-        let size = CHUNK * ROWS * 2;
-        let chunks = self.out.chunks_mut(size * self.groups.len());
-        for (chunk, (out, inputs)) in chunks.zip(self.inputs.chunks(inputs)).enumerate() {
-            for (group, out) in self.groups.iter().zip(out.chunks_mut(size)) {
-                let weights = group.get(chunk * own..(chunk + 1) * own);
+        let lines = self.inputs.len() / (2 * self.columns);
+        for (group, out) in self
+            .groups
+            .iter()
+            .zip(self.out.chunks_mut(2 * ROWS * lines))
+        {
+            let batches = group.chunks(BATCH * ROWS * lines);
+            for (weights, inputs) in batches.zip(self.inputs.chunks(BATCH * 2 * lines)) {
+                let terms = weights.len() / (ROWS * lines);
                 let sum = Sum {
-                    weights: weights.unwrap_or_default(),
+                    weights,
                     inputs,
-                    terms: self.columns,
+                    terms,
                     rows: ROWS,
                 };
                 (self.kernel.accumulate)(table, sum, out);

@@ -14,11 +14,11 @@ use crate::modulus::Modulus;
 use crate::params::Parameters;
 use crate::server::{Ciphertext, PARTS};
 
-/// Lines that are worked on together: all rows of a block see an input's lines while they are in the nearest cache.
-pub(crate) const CHUNK: usize = 8;
+/// Inputs whose weights are evaluated and multiplied together, so that both happen in the nearer caches.
+pub(crate) const BATCH: usize = 8;
 
-/// Terms that are transformed before they are laid out, so that runs of several lines are written.
-const TERMS: usize = 4;
+/// Lines that are laid out together: every polynomial is read a few cache lines at a time.
+const CHUNK: usize = 8;
 
 /// Largest absolute value of a weight.
 pub const MAX_WEIGHT: u64 = 1 << 48;
@@ -33,9 +33,9 @@ pub struct Weights {
 }
 
 pub(crate) enum Group {
-    /// `[prime][line][column][row]`.
+    /// `[batch][prime][line][column of the batch][row]`.
     Polynomials(Vec<Line>),
-    /// `[prime][column][row]`: weights that are constants.
+    /// `[batch][prime][column of the batch][row]`: weights that are constants.
     Constants(Vec<u64>),
 }
 
@@ -55,17 +55,22 @@ impl Weights {
         (rows, columns): (usize, usize),
         fill: impl Fn(usize, usize, &mut [i64]) + Sync,
     ) -> Result<Self, Error> {
-        let basis = parameters.basis();
-        check(rows, columns)?;
-        let groups = (0..rows.div_ceil(ROWS)).into_par_iter().map(|group| {
-            let size = (group, height(rows, group), columns);
-            encode_group(basis, size, &fill).map(Group::Polynomials)
-        });
+        let mut encoder = Encoder::new(parameters, (rows, columns), &fill)?;
+        let mut groups = Vec::with_capacity(rows.div_ceil(ROWS));
+        for group in 0..rows.div_ceil(ROWS) {
+            let basis = encoder.basis;
+            let whole = basis.primes.len() * basis.lines() * columns * height(rows, group);
+            let mut lines = Vec::with_capacity(whole);
+            for batch in 0..columns.div_ceil(BATCH) {
+                lines.extend_from_slice(encoder.evaluate(group, batch)?);
+            }
+            groups.push(Group::Polynomials(lines));
+        }
         Ok(Self {
-            basis,
+            basis: encoder.basis,
             rows,
             columns,
-            groups: groups.collect::<Result<_, _>>()?,
+            groups,
         })
     }
 
@@ -83,11 +88,14 @@ impl Weights {
         let group = |group: usize| {
             let height = height(rows, group);
             let mut all = Vec::with_capacity(basis.primes.len() * columns * height);
-            for q in basis.moduli() {
-                for place in 0..columns * height {
-                    let weight = weight(ROWS * group + place % height, place / height);
-                    small(&[weight])?;
-                    all.push(q.signed(weight));
+            for first in (0..columns).step_by(BATCH) {
+                for q in basis.moduli() {
+                    for place in 0..BATCH.min(columns - first) * height {
+                        let column = first + place / height;
+                        let weight = weight(ROWS * group + place % height, column);
+                        small(&[weight])?;
+                        all.push(q.signed(weight));
+                    }
                 }
             }
             Ok(Group::Constants(all))
@@ -126,13 +134,13 @@ fn check(rows: usize, columns: usize) -> Result<(), ApiMisuse> {
     ApiMisuse::within("columns of a block of weights", columns, 1, MAX_TERMS)
 }
 
-/// Residues of weights: what is below the modulus takes an addition, and which moduli are so large is known of the set.
-fn residues(q: Modulus, weights: &[i64], out: &mut [u64]) {
-    let each = out.iter_mut().zip(weights);
+/// A weight's residue: what is below the modulus takes an addition, and which moduli are so large is known of the set.
+#[inline]
+const fn residue(q: Modulus, weight: i64) -> u64 {
     if MAX_WEIGHT < q.value() {
-        each.for_each(|(word, weight)| *word = q.signed_below(*weight));
+        q.signed_below(weight)
     } else {
-        each.for_each(|(word, weight)| *word = q.signed(*weight));
+        q.signed(weight)
     }
 }
 
@@ -156,47 +164,93 @@ fn small(weights: &[i64]) -> Result<(), ApiMisuse> {
     })
 }
 
-fn encode_group(
-    basis: &Basis,
-    (group, height, columns): (usize, usize, usize),
-    fill: &(impl Fn(usize, usize, &mut [i64]) + Sync),
-) -> Result<Vec<Line>, Error> {
-    let (degree, lines) = (basis.parameters.degree(), basis.lines());
-    let mut out = zeroed(basis.primes.len() * degree * columns * height);
-    let mut coefficients = vec![0i64; degree];
-    let mut scratch = zeroed(basis.primes.len() * degree * TERMS * height);
-    for first in (0..columns).step_by(TERMS) {
-        let terms = TERMS.min(columns - first);
-        for place in 0..terms * height {
+/// Evaluates weights of a block, some columns of a group of rows at a time, in the same memory.
+pub(crate) struct Encoder<'f, F> {
+    pub(crate) basis: &'static Basis,
+    rows: usize,
+    columns: usize,
+    fill: &'f F,
+    /// `[column][row][prime][line]`.
+    polynomials: Vec<Line>,
+    /// `[prime][line][column][row]`.
+    laid_out: Vec<Line>,
+}
+
+impl<'f, F: Fn(usize, usize, &mut [i64]) + Sync> Encoder<'f, F> {
+    /// For a block of such a size.
+    pub(crate) fn new(
+        parameters: Parameters,
+        (rows, columns): (usize, usize),
+        fill: &'f F,
+    ) -> Result<Self, ApiMisuse> {
+        check(rows, columns)?;
+        let basis = parameters.basis();
+        let most = BATCH.min(columns) * ROWS.min(rows);
+        let words = basis.primes.len() * parameters.degree() * most;
+        Ok(Self {
+            basis,
+            rows,
+            columns,
+            fill,
+            polynomials: zeroed(words),
+            laid_out: zeroed(words),
+        })
+    }
+
+    /// A batch of a group's columns, as [`Group::Polynomials`] has them.
+    pub(crate) fn evaluate(&mut self, group: usize, batch: usize) -> Result<&[Line], ApiMisuse> {
+        let (basis, fill) = (self.basis, self.fill);
+        let (first, height) = (BATCH * batch, height(self.rows, group));
+        let count = BATCH.min(self.columns - first) * height;
+        let size = basis.primes.len() * basis.lines();
+        let polynomials = &mut self.polynomials[..count * size];
+        let each = polynomials.par_chunks_mut(size).enumerate();
+        each.try_for_each(|(place, out)| {
             let (column, row) = (first + place / height, ROWS * group + place % height);
-            coefficients.fill(0);
-            fill(row, column, &mut coefficients);
-            ApiMisuse::length("coefficients of a weight", degree, coefficients.len())?;
-            small(&coefficients)?;
-            for (index, prime) in basis.primes.iter().enumerate() {
-                let from = (index * TERMS * height + place) * lines;
-                let part = &mut scratch[from..from + lines];
-                residues(prime.table.modulus, &coefficients, words_mut(part));
-                (active().forward)(&prime.table, part);
-            }
-        }
-        for index in 0..basis.primes.len() {
-            for line in 0..lines {
-                let to = ((index * lines + line) * columns + first) * height;
-                for (place, out) in out[to..to + terms * height].iter_mut().enumerate() {
-                    *out = scratch[(index * TERMS * height + place) * lines + line];
+            evaluate(basis, out, |coefficients| fill(row, column, coefficients))
+        })?;
+        let polynomials = &*polynomials;
+        let laid_out = &mut self.laid_out[..count * size];
+        let runs = laid_out.par_chunks_mut(CHUNK * count).enumerate();
+        runs.for_each(|(run, out)| {
+            for (place, polynomial) in polynomials.chunks_exact(size).enumerate() {
+                let lines = &polynomial[CHUNK * run..CHUNK * (run + 1)];
+                for (out, line) in out[place..].iter_mut().step_by(count).zip(lines) {
+                    *out = *line;
                 }
             }
-        }
+        });
+        Ok(laid_out)
     }
-    Ok(out)
+}
+
+/// Evaluations modulo each prime, `[prime][line]`, of the polynomial that `fill` writes over zeros.
+fn evaluate(basis: &Basis, out: &mut [Line], fill: impl Fn(&mut [i64])) -> Result<(), ApiMisuse> {
+    // Coefficients stand where the last prime's residues will.
+    let (others, last) = out.split_at_mut((basis.primes.len() - 1) * basis.lines());
+    let coefficients: &mut [i64] = bytemuck::cast_slice_mut(last);
+    coefficients.fill(0);
+    fill(coefficients);
+    small(coefficients)?;
+    let parts = others.chunks_exact_mut(basis.lines()).zip(&basis.primes);
+    for (part, prime) in parts {
+        let words = words_mut(part).iter_mut().zip(coefficients.iter());
+        words.for_each(|(word, weight)| *word = residue(prime.table.modulus, *weight));
+        (active().forward)(&prime.table, part);
+    }
+    if let Some(prime) = basis.primes.last() {
+        let weights = coefficients.iter_mut();
+        weights.for_each(|w| *w = residue(prime.table.modulus, *w).cast_signed());
+        (active().forward)(&prime.table, last);
+    }
+    Ok(())
 }
 
 /// The inputs of one sum of products, laid out beside each other.
 pub struct Inputs {
     pub(crate) basis: &'static Basis,
     pub(crate) columns: usize,
-    /// `[prime][line][column][component]`, in the kernel's form.
+    /// `[batch][prime][line][column of the batch][component]`, in the kernel's form.
     pub(crate) lines: Vec<Line>,
 }
 
@@ -212,17 +266,23 @@ impl Inputs {
         for ciphertext in ciphertexts {
             same("ciphertext", basis.parameters, ciphertext.basis.parameters)?;
         }
-        let lines = basis.lines();
-        let mut all = zeroed(basis.primes.len() * lines * WORDS * columns * PARTS);
-        let runs = all.par_chunks_mut(columns * PARTS).enumerate();
-        runs.for_each(|(run, out)| {
-            let (prime, line) = (run / lines, run % lines);
-            for (place, out) in out.iter_mut().enumerate() {
-                let ciphertext = ciphertexts[place / PARTS];
-                *out = ciphertext.parts[place % PARTS][prime][line];
-            }
-            (active().form)(&basis.primes[prime].table, out);
-        });
+        let size = basis.primes.len() * basis.lines();
+        let mut all = zeroed(size * WORDS * columns * PARTS);
+        let batches = all.chunks_mut(BATCH * PARTS * size);
+        for (out, inputs) in batches.zip(ciphertexts.chunks(BATCH)) {
+            let run = inputs.len() * PARTS;
+            let runs = out.par_chunks_mut(CHUNK * run).enumerate();
+            runs.for_each(|(place, out)| {
+                let (prime, first) = (CHUNK * place / basis.lines(), CHUNK * place % basis.lines());
+                for (place, part) in inputs.iter().flat_map(|input| &input.parts).enumerate() {
+                    let lines = &part[prime][first..first + CHUNK];
+                    for (out, line) in out[place..].iter_mut().step_by(run).zip(lines) {
+                        *out = *line;
+                    }
+                }
+                (active().form)(&basis.primes[prime].table, out);
+            });
+        }
         Ok(Self {
             basis,
             columns,
@@ -235,6 +295,18 @@ impl Inputs {
     pub const fn columns(&self) -> usize {
         self.columns
     }
+
+    /// Those of a batch, and their number.
+    pub(crate) fn batch(&self, batch: usize) -> (&[Line], usize) {
+        let size = BATCH * PARTS * self.basis.primes.len() * self.basis.lines();
+        let terms = BATCH.min(self.columns - BATCH * batch);
+        (part(&self.lines, batch, size), terms)
+    }
+}
+
+/// Part `index` of those of a size, of which the last may be shorter.
+pub(crate) fn part<T>(whole: &[T], index: usize, size: usize) -> &[T] {
+    &whole[index * size..whole.len().min((index + 1) * size)]
 }
 
 /// `Ok` when both are of one set.

@@ -12,8 +12,8 @@ pub const DEFAULT_BUDGET: u64 = 2 << 30;
 
 /// Weights as products under encryption take them, for all sessions of a process.
 ///
-/// Evaluating them takes longer than multiplying with them. What fits beside the plan's own memory is kept, first come; the rest is
-/// evaluated again for each inference.
+/// Evaluating them takes longer than multiplying with them, yet keeping them costs memory and the time to fill it: only what a second
+/// inference asks for is kept, as far as it fits beside the plan's own memory, first come. The rest is evaluated for each inference.
 pub struct HeldWeights {
     budget: u64,
     held: Mutex<Held>,
@@ -22,8 +22,12 @@ pub struct HeldWeights {
 #[derive(Default)]
 struct Held {
     bytes: u64,
-    blocks: HashMap<Key, Arc<Weights>>,
+    /// None: asked for once.
+    blocks: HashMap<Key, Option<Arc<Weights>>>,
 }
+
+/// What is counted for a block that was asked for once.
+const NOTE: u64 = 128;
 
 /// Model, plan, graph node, first output polynomial.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,31 +107,49 @@ impl ModelWeights {
         self.evaluated.load(Ordering::Relaxed)
     }
 
-    /// The weights of some output polynomials: kept ones, else those that `make` gives.
+    /// The weights of some output polynomials, where they are kept or are to be from now on: then `make` gives them. None: they are to be
+    /// evaluated in passing.
     pub(crate) fn get<E>(
         &self,
         node: usize,
         first: usize,
         size: Size,
         make: impl FnOnce() -> Result<Weights, E>,
-    ) -> Result<Arc<Weights>, E> {
+    ) -> Result<Option<Arc<Weights>>, E> {
         let key = Key {
             model: self.model,
             plan: self.plan,
             node,
             first,
         };
-        if let Some(found) = self.held.lock().blocks.get(&key) {
-            return Ok(Arc::clone(found));
-        }
-        let made = Arc::new(make()?);
+        let again = match self.held.lock().blocks.get(&key) {
+            Some(Some(found)) => return Ok(Some(Arc::clone(found))),
+            Some(None) => true,
+            None => false,
+        };
         self.evaluated.fetch_add(size.evaluated, Ordering::Relaxed);
+        let made = if again && self.fits(size.bytes) {
+            Some(Arc::new(make()?))
+        } else {
+            None
+        };
+        let more = made.as_ref().map_or(NOTE, |_| size.bytes);
         let mut held = self.held.lock();
-        let sum = held.bytes.saturating_add(size.bytes);
-        if sum <= self.left && held.blocks.insert(key, Arc::clone(&made)).is_none() {
+        let sum = held.bytes.saturating_add(more);
+        let grows = match held.blocks.get(&key) {
+            Some(Some(_)) => false,
+            Some(None) => made.is_some(),
+            None => true,
+        };
+        if grows && sum <= self.left {
             held.bytes = sum;
+            held.blocks.insert(key, made.clone());
         }
         Ok(made)
+    }
+
+    fn fits(&self, bytes: u64) -> bool {
+        self.held.bytes().saturating_add(bytes) <= self.left
     }
 }
 
@@ -142,33 +164,35 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_kept_and_made_once() {
+    fn what_is_asked_for_again_and_fits_is_kept() {
         let weights = ModelWeights {
-            held: Arc::new(HeldWeights::new(100)),
+            held: Arc::new(HeldWeights::new(1000)),
             model: [1; 16],
             plan: [2; 32],
-            left: 100,
+            left: 1000,
             evaluated: AtomicU64::new(0),
         };
-        let mut made = 0;
+        let mut asked = 0;
+        // Given out, evaluated so far, kept.
         let mut ask = |node, bytes| {
-            let make = || {
-                made += 1;
-                block()
-            };
+            asked += 1;
             let size = Size {
                 bytes,
                 evaluated: 10,
             };
-            drop(weights.get(node, 0, size, make).unwrap());
-            assert_eq!(weights.evaluated(), 10 * made);
-            (made, weights.held.bytes())
+            let given = weights.get(node, 0, size, block).unwrap().is_some();
+            (given, weights.evaluated(), weights.held.bytes())
         };
-        assert_eq!(ask(0, 60), (1, 60));
-        assert_eq!(ask(0, 60), (1, 60));
-        assert_eq!(ask(1, 60), (2, 60));
-        assert_eq!(ask(1, 60), (3, 60));
-        assert_eq!(ask(2, 40), (4, 100));
-        assert_eq!(ask(2, 40), (4, 100));
+        assert_eq!(ask(0, 600), (false, 10, NOTE));
+        assert_eq!(ask(0, 600), (true, 20, NOTE + 600));
+        assert_eq!(ask(0, 600), (true, 20, NOTE + 600));
+        // Does not fit.
+        assert_eq!(ask(1, 600), (false, 30, 2 * NOTE + 600));
+        assert_eq!(ask(1, 600), (false, 40, 2 * NOTE + 600));
+        assert_eq!(ask(2, 10), (false, 50, 3 * NOTE + 600));
+        assert_eq!(ask(2, 10), (true, 60, 994));
+        // Not even a note of it does.
+        assert_eq!(ask(3, 1), (false, 70, 994));
+        assert_eq!(ask(3, 1), (false, 80, 994));
     }
 }

@@ -1,7 +1,6 @@
 //! The server's part: multiplies ciphertexts with its weights, masks what it sends back.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use privet_he::{Answer, Ciphertext, Inputs, Positions, Products, PublicKey, Weights};
 use privet_model::quant::ir::{Model, Params};
@@ -76,16 +75,20 @@ impl Server {
                 Some((range, inputs)) if range == sources => inputs,
                 _ => beside(&ciphertexts, &sources)?,
             };
-            let make = || weights(layer, (first, rows), &sources, &params.weights);
-            let weights = match kept {
-                Some(kept) => {
-                    kept.get(node, first, weight_size(layer, (rows, sources.len())), make)?
-                }
-                None => Arc::new(make()?),
-            };
             let mut products = Products::new(layer.parameters(), tiles, rows)?;
-            products.accumulate(&weights, &inputs.iter().collect::<Vec<_>>())?;
-            drop(weights);
+            let block = Block {
+                layer,
+                first,
+                rows,
+                sources: &sources,
+                weights: &params.weights,
+            };
+            let given = kept.map(|kept| kept.get(node, first, block.size(), || block.encode()));
+            let inputs_of = inputs.iter().collect::<Vec<_>>();
+            match given.transpose()?.flatten() {
+                Some(weights) => products.accumulate(&weights, &inputs_of)?,
+                None => block.multiply(&inputs_of, &mut products)?,
+            }
             self.reply(channel, layer, first..first + rows, products, &mut share)?;
             channel.progress();
             held = Some((sources, inputs));
@@ -202,50 +205,72 @@ fn beside(tiles: &[Vec<Ciphertext>], sources: &Range<usize>) -> Result<Vec<Input
     inputs.collect()
 }
 
-/// Memory of a block of weights, and the polynomials that are evaluated for it.
-fn weight_size(layer: &Layer, (rows, columns): (usize, usize)) -> Size {
-    let whole = Weights::bytes(layer.parameters(), (rows, columns)) as u64;
-    if layer.packing.are_constants() {
-        return Size {
-            bytes: whole / layer.packing.degree() as u64,
-            evaluated: 0,
-        };
-    }
-    Size {
-        bytes: whole,
-        evaluated: (rows * columns) as u64,
-    }
+/// Weights of some output polynomials that read the same inputs.
+struct Block<'a> {
+    layer: &'a Layer,
+    first: usize,
+    rows: usize,
+    sources: &'a Range<usize>,
+    weights: &'a [i32],
 }
 
-/// A block of weights, evaluated; constants are left as they are.
-fn weights(
-    layer: &Layer,
-    (first, rows): (usize, usize),
-    sources: &Range<usize>,
-    weights: &[i32],
-) -> Result<Weights, RunError> {
-    let (packing, parameters) = (&layer.packing, layer.parameters());
-    let size = (rows, sources.len());
-    let places =
-        |row: usize, column: usize| packing.place_weights(sources.start + column, first + row);
-    let signed = |index: usize, negative: bool| {
-        let weight = weights.get(index).copied().map_or(0, i64::from);
-        if negative { -weight } else { weight }
-    };
-    if packing.are_constants() {
-        let weight = |row, column| {
-            places(row, column)
-                .first()
-                .map_or(0, |place| signed(place.index, place.negative))
-        };
-        return Ok(Weights::constants(parameters, size, weight)?);
+impl Block<'_> {
+    fn dimensions(&self) -> (usize, usize) {
+        (self.rows, self.sources.len())
     }
-    let fill = |row: usize, column: usize, coefficients: &mut [i64]| {
-        for place in places(row, column) {
-            if let Some(coefficient) = coefficients.get_mut(place.coefficient) {
-                *coefficient = signed(place.index, place.negative);
+
+    /// Memory that it takes, and the polynomials that are evaluated for it.
+    fn size(&self) -> Size {
+        let (rows, columns) = self.dimensions();
+        let whole = Weights::bytes(self.layer.parameters(), (rows, columns)) as u64;
+        if self.layer.packing.are_constants() {
+            return Size {
+                bytes: whole / self.layer.packing.degree() as u64,
+                evaluated: 0,
+            };
+        }
+        Size {
+            bytes: whole,
+            evaluated: (rows * columns) as u64,
+        }
+    }
+
+    /// Evaluates it; constants are left as they are.
+    fn encode(&self) -> Result<Weights, RunError> {
+        let parameters = self.layer.parameters();
+        if self.layer.packing.are_constants() {
+            let weight = |row, column| self.places(row, column).next().map_or(0, |(_, w)| w);
+            return Ok(Weights::constants(parameters, self.dimensions(), weight)?);
+        }
+        let fill = |row, column, out: &mut [i64]| self.fill(row, column, out);
+        Ok(Weights::encode(parameters, self.dimensions(), fill)?)
+    }
+
+    /// Adds its products, without keeping what is evaluated.
+    fn multiply(&self, inputs: &[&Inputs], products: &mut Products) -> Result<(), RunError> {
+        if self.layer.packing.are_constants() {
+            return Ok(products.accumulate(&self.encode()?, inputs)?);
+        }
+        let fill = |row, column, out: &mut [i64]| self.fill(row, column, out);
+        Ok(products.accumulate_fresh(self.dimensions(), fill, inputs)?)
+    }
+
+    fn fill(&self, row: usize, column: usize, coefficients: &mut [i64]) {
+        for (place, weight) in self.places(row, column) {
+            if let Some(coefficient) = coefficients.get_mut(place) {
+                *coefficient = weight;
             }
         }
-    };
-    Ok(Weights::encode(parameters, size, fill)?)
+    }
+
+    /// Which coefficients of a polynomial are which weights.
+    fn places(&self, row: usize, column: usize) -> impl Iterator<Item = (usize, i64)> {
+        let (input, output) = (self.sources.start + column, self.first + row);
+        let places = self.layer.packing.place_weights(input, output).into_iter();
+        places.map(|place| {
+            let weight = self.weights.get(place.index).copied().map_or(0, i64::from);
+            let signed = if place.negative { -weight } else { weight };
+            (place.coefficient, signed)
+        })
+    }
 }
