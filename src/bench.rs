@@ -351,7 +351,7 @@ fn imagenet_run(args: &ImagenetArgs) -> Result<(), Failure> {
     if table
         .rows
         .iter()
-        .any(|row| row.get("exact") != Some(&Value::Bool(true)))
+        .any(|row| row.get("exact") == Some(&Value::Bool(false)))
     {
         show(&table, args.json)?;
         return Err(Failure::check("answers differ from the clear result"));

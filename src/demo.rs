@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Demo) -> Result<(), Failure> {
             .answer
             .clear
             .as_ref()
-            .is_some_and(|c| c.exact && c.logits == outcome.clear_logits);
+            .is_some_and(|c| c.exact == Some(true) && c.logits == outcome.clear_logits);
     if args.json {
         say!(
             "{}",

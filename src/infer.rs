@@ -7,7 +7,7 @@ use clap::Args;
 use privet_net::{Fingerprint, Identity};
 use privet_plan::{Choice, Comparison, Party, Plan, Reveal};
 use privet_run::store::Store;
-use privet_run::{Answer, Client, ClientOptions, Report};
+use privet_run::{Answer, Clear, Client, ClientOptions, Report};
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, Kind};
@@ -150,7 +150,12 @@ pub(crate) fn run(args: &Infer) -> Result<(), Failure> {
             let input = prepare(file, index, &preprocess, &shape)?;
             let mut bar = Bar::new();
             let (answer, report) = client.infer(&input, &mut bar)?;
-            wrong += usize::from(answer.clear.as_ref().is_some_and(|c| !c.exact));
+            wrong += usize::from(
+                answer
+                    .clear
+                    .as_ref()
+                    .is_some_and(|c| c.exact == Some(false)),
+            );
             show(args, client.plan(), path, index, &answer, &report)?;
         }
     }
@@ -211,6 +216,9 @@ fn announce(args: &Infer, plan: &Plan, wishes: &ClientOptions) {
         table::seconds(plan.seconds(&wishes.rates, &wishes.link).total()),
         plan.options.reveal,
     );
+    if let Some(units) = plan.approximations() {
+        note!("{}", table::approximations(&units));
+    }
     note!("plan {}", plan.hash_text());
 }
 
@@ -243,15 +251,27 @@ fn show(
         );
     }
     if let Some(clear) = &answer.clear {
-        let verdict = if clear.exact {
-            "equal to"
-        } else {
-            "DIFFERENT FROM"
-        };
-        say!("  {verdict} the clear result, label {}", clear.label);
+        say!(
+            "  {} the clear result, label {}",
+            verdict(clear),
+            clear.label
+        );
     }
     show!("{}", table::report(report));
     Ok(())
+}
+
+/// How what was opened compares.
+fn verdict(clear: &Clear) -> String {
+    match (&clear.difference, clear.exact) {
+        (Some(d), _) if d.logits > 0 => format!(
+            "{} of {} logits differ, by {} units at most, from",
+            d.differing, d.logits, d.greatest
+        ),
+        (Some(d), _) if d.same_label => "the label of".to_owned(),
+        (None, Some(true)) => "equal to".to_owned(),
+        _ => "DIFFERENT FROM".to_owned(),
+    }
 }
 
 /// One input's line: the answer's fields and the figures.
@@ -267,7 +287,11 @@ fn json_line(
         if let Some(Value::Object(clear)) = fields.remove("clear") {
             fields.insert("clear_label".to_owned(), json!(clear.get("label")));
             fields.insert("clear_logits".to_owned(), json!(clear.get("logits")));
-            fields.insert("exact".to_owned(), json!(clear.get("exact")));
+            for verdict in ["exact", "difference"] {
+                if let Some(said) = clear.get(verdict) {
+                    fields.insert(verdict.to_owned(), said.clone());
+                }
+            }
         }
         fields.insert("input".to_owned(), json!(path.display().to_string()));
         fields.insert("index".to_owned(), json!(index));
@@ -279,6 +303,8 @@ fn json_line(
             "backend".to_owned(),
             json!(plan.options.backend.to_string()),
         );
+        fields.insert("profile".to_owned(), json!(plan.graph.profile.to_string()));
+        fields.insert("approximations".to_owned(), json!(report.approximations));
         fields.insert("prepared".to_owned(), json!(report.prepared));
         fields.insert("all_online".to_owned(), json!(report.all_online));
         fields.insert("offline".to_owned(), json!(report.offline));

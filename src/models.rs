@@ -39,8 +39,10 @@ pub(crate) struct QuantArgs {
     /// early is cheaper, under ot and hybrid it depends on the network: plan tells. Values differ by the roundings of sums alone.
     #[arg(long, value_name = "early|late", default_value = "early", value_parser = placement)]
     pub(crate) truncate: Placement,
-    /// Products: exact, or drop-K with K columns of each omitted (at double scale): fewer gates, backend gc only.
-    #[arg(long, value_name = "exact|drop-K", default_value = "exact")]
+    /// How the network is followed: exact, bit for bit; approx, where each truncation but the answer's own may be one unit off, which
+    /// spares messages (backends ot and hybrid; answers are not exact); or drop-K, with K columns of each product omitted (at double
+    /// scale), which spares gates (backend gc).
+    #[arg(long, value_name = "exact|approx|drop-K", default_value = "exact")]
     pub(crate) profile: Profile,
 }
 
@@ -120,6 +122,15 @@ pub(crate) fn quantise(
     graph: &FloatGraph,
     args: &QuantArgs,
 ) -> Result<Model, Failure> {
+    Ok(quantise_on(path, graph, args)?.0)
+}
+
+/// The same, with the inputs of the stated data as the network gets them.
+pub(crate) fn quantise_on(
+    path: &Path,
+    graph: &FloatGraph,
+    args: &QuantArgs,
+) -> Result<(Model, Vec<Vec<f32>>), Failure> {
     let mut graph = with_preprocess(graph, args)?;
     let mut input_range = None;
     let calibration = match &args.data {
@@ -149,8 +160,9 @@ pub(crate) fn quantise(
         profile: args.profile,
         ..QuantOptions::default()
     };
-    privet_model::quant::quantise(&graph, &options, &calibration)
-        .map_err(|e| Failure::file(path.display(), e))
+    let model = privet_model::quant::quantise(&graph, &options, &calibration)
+        .map_err(|e| Failure::file(path.display(), e))?;
+    Ok((model, calibration))
 }
 
 /// The graph with the preprocessing of the command line, if one is given.

@@ -8,7 +8,7 @@ use clap::Args;
 use privet_model::graph::Listing;
 use privet_model::ops::param_counts;
 use privet_model::preprocess::Projection;
-use privet_model::quant::ir::{Graph, Model};
+use privet_model::quant::ir::{Graph, Model, Profile};
 use privet_net::Link;
 use privet_plan::cost::StepCost;
 use privet_plan::{
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::models::{Loaded, QuantArgs, load, quantise, record};
 use crate::options::{OnlineArgs, StrictArgs, link_model};
+use crate::quantise::DEVIATIONS;
 use crate::rates::{Known, RatesPlace};
 use crate::table::{bytes, columns, count, seconds};
 use crate::terminal::{note, say, show};
@@ -209,6 +210,8 @@ fn plan_json(plan: &Plan, known: &Known, name: Link) -> Value {
         "rates": known.origin(),
         "online": part(cost, seconds.online),
         "offline": part(offline, seconds.offline),
+        "profile": plan.graph.profile.to_string(),
+        "approximations": plan.approximations(),
         "encryption": plan.hiding(),
         "memory": plan.cost.memory,
         "material": plan.cost.material,
@@ -324,8 +327,13 @@ fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Compari
             }
         );
     }
+    let approximations = plan.approximations();
+    if let Some(units) = &approximations {
+        say!("  {}", crate::table::approximations(units));
+    }
     if let Some(hiding) = plan.hiding() {
-        say!("  {}", crate::table::hiding(&hiding));
+        let line = crate::table::hiding(&hiding, approximations.as_ref());
+        say!("  {line}");
     }
     say!(
         "\n  memory of each party: at most about {}",
@@ -372,7 +380,15 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
     };
     let planned = model.and_then(|model| {
         let ranges = privet_model::quant::summary(&model.graph);
-        Plan::new(model.graph, PlanOptions::default(), Caps::default().memory)
+        let backend = match model.graph.profile {
+            Profile::Exact | Profile::Drop { .. } => Backend::Gc,
+            Profile::Approx => Backend::Ot,
+        };
+        let options = PlanOptions {
+            backend,
+            ..PlanOptions::default()
+        };
+        Plan::new(model.graph, options, Caps::default().memory)
             .map(|plan| (plan, ranges))
             .map_err(|e| Failure::file(args.model.display(), e))
     });
@@ -457,8 +473,13 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How widths were found, as far as people want to know.
+/// How widths were found, or what was measured of them, as far as people want to know.
 fn print_record(record: &Value) {
+    let measured = record.get(DEVIATIONS).cloned();
+    if let Some(found) = measured.and_then(|found| serde_json::from_value(found).ok()) {
+        say!("{}\n", crate::quantise::told(&found));
+        return;
+    }
     let text = |key: &str| {
         let said = record.get(key).and_then(Value::as_str);
         said.unwrap_or("unknown").replace(char::is_control, "?")

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use privet_model::quant::Oracle;
+use privet_model::quant::ir::{Model, Profile};
+use privet_model::quant::{Deviations, Oracle, QuantError, file};
 use serde_json::json;
 
 use crate::auto::{self, AutoArgs};
 use crate::failure::{Failure, Kind};
-use crate::models::{Loaded, QuantArgs, effective_preprocess, load, prepare, quantise, samples};
+use crate::models::{
+    Loaded, QuantArgs, effective_preprocess, load, prepare, quantise, quantise_on, samples,
+};
 use crate::terminal::say;
 
 /// Turn an ONNX model into a quantised file that can be served, inspected and compared.
@@ -30,7 +33,7 @@ pub(crate) struct Quantise {
 
 /// Runs `quantise`.
 pub(crate) fn run(args: &Quantise) -> Result<(), Failure> {
-    let model = match load(&args.model)? {
+    let (model, inputs) = match load(&args.model)? {
         Loaded::Quantised(_) => {
             return Err(Failure::new(
                 Kind::File,
@@ -38,10 +41,17 @@ pub(crate) fn run(args: &Quantise) -> Result<(), Failure> {
             ));
         }
         Loaded::Float(graph) if args.auto.auto => return auto::run(args, &graph),
-        Loaded::Float(graph) => quantise(&args.model, &graph, &args.quant)?,
+        Loaded::Float(graph) => quantise_on(&args.model, &graph, &args.quant)?,
     };
-    let bytes = privet_model::quant::file::encode(&model)
-        .map_err(|e| Failure::file(args.output.display(), e))?;
+    let deviations =
+        deviations(&model, &inputs).map_err(|e| Failure::file(args.model.display(), e))?;
+    let bytes = match &deviations {
+        None => file::encode(&model),
+        // A record that is too long is left out.
+        Some(found) => file::encode_recorded(&model, &json!({ DEVIATIONS: found }).to_string())
+            .or_else(|_| file::encode(&model)),
+    };
+    let bytes = bytes.map_err(|e| Failure::file(args.output.display(), e))?;
     std::fs::write(&args.output, &bytes).map_err(|e| Failure::file(args.output.display(), e))?;
     let frac = model.graph.tensors.first().map_or(0, |t| t.frac_bits);
     say!(
@@ -53,7 +63,49 @@ pub(crate) fn run(args: &Quantise) -> Result<(), Failure> {
         crate::table::bytes(bytes.len() as u64),
         args.output.display()
     );
+    if let Some(found) = &deviations {
+        say!("{}", told(found));
+    }
     Ok(())
+}
+
+/// Where a file's record has what was measured of a network of profile `approx`.
+pub(crate) const DEVIATIONS: &str = "deviations";
+
+/// Inputs on which it is measured, at most.
+const MEASURED: usize = 100;
+
+/// How often truncations within one unit differ, with random shares; none for other profiles.
+pub(crate) fn deviations(
+    model: &Model,
+    inputs: &[Vec<f32>],
+) -> Result<Option<Deviations>, QuantError> {
+    if model.graph.profile != Profile::Approx {
+        return Ok(None);
+    }
+    let mut prg = privet_prim::Prg::random();
+    let inputs = inputs.get(..MEASURED).unwrap_or(inputs);
+    Deviations::measure(model, inputs, &mut || prg.next_u64()).map(Some)
+}
+
+/// What was measured, in a line.
+#[expect(clippy::cast_precision_loss, reason = "percentages of counts")]
+pub(crate) fn told(found: &Deviations) -> String {
+    let [values, differing] = found.total();
+    if found.inputs == 0 {
+        return "profile approx: each truncation is within one unit; without --data it was not measured how often it differs".to_owned();
+    }
+    format!(
+        "profile approx, measured in the clear with random shares on {} inputs: {:.1} % of {} truncated values are one unit off; \
+         {} of {} logits differ, by {} units at most; {} labels are the exact ones",
+        found.inputs,
+        100.0 * differing as f64 / values.max(1) as f64,
+        crate::table::count(values),
+        found.logits_differing,
+        found.logits,
+        found.greatest,
+        found.same_labels
+    )
 }
 
 /// Evaluate a model in the clear: labels, and accuracy where the true labels are given.

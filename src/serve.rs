@@ -313,6 +313,7 @@ fn tell(args: &Serve, peer: &str, outcome: &Result<Served, RunError>) {
                 json!({
                     "cpu_seconds": report.cpu_seconds,
                     "evaluated_weights": report.evaluated_weights,
+                    "approximations": report.approximations,
                 })
             });
             say!(
@@ -332,13 +333,15 @@ fn tell(args: &Serve, peer: &str, outcome: &Result<Served, RunError>) {
         Ok(served) => {
             let seconds: f64 = served.reports.iter().map(|r| r.seconds).sum();
             let bytes: u64 = served.reports.iter().map(|r| r.bytes).sum();
+            let rough = served.reports.iter().find_map(|r| r.approximations);
             say!(
-                "{peer}: {} inputs, {} of them prepared, {}, {}; {} prepared for later",
+                "{peer}: {} inputs, {} of them prepared, {}, {}; {} prepared for later{}",
                 served.reports.len(),
                 stored(served),
                 table::bytes(bytes),
                 table::seconds(seconds),
                 served.prepared,
+                rough.map_or_else(String::new, |r| format!("; {}", table::approximations(&r))),
             );
         }
         Err(error) => note!("privet: session with {peer} ended: {error}"),

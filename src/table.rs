@@ -1,5 +1,6 @@
 //! Figures for people.
 
+use privet_plan::Approximations;
 use privet_plan::lattice::Hiding;
 use privet_run::Report;
 
@@ -73,15 +74,28 @@ pub(crate) fn columns(head: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 /// How well products under encryption hide and how surely they are right.
-pub(crate) fn hiding(hiding: &Hiding) -> String {
+pub(crate) fn hiding(hiding: &Hiding, approximations: Option<&Approximations>) -> String {
+    let error = match approximations {
+        None => "a wrong result",
+        Some(_) => "encryption itself errs",
+    };
     format!(
         "encryption {}: replies hide weights with {:.1} bits a coefficient, {:.1} bits an inference ({} coefficients); \
-         a wrong result at most once in 2^{:.0} inferences",
+         {error} at most once in 2^{:.0} inferences",
         hiding.set.name(),
         hiding.bits_per_coefficient,
         hiding.bits_per_inference,
         count(hiding.coefficients),
         -hiding.log2_error,
+    )
+}
+
+/// What is not exact.
+pub(crate) fn approximations(of: &Approximations) -> String {
+    format!(
+        "profile approx: {} truncations, of {} values together, are within one unit each; the answer is not exact",
+        of.truncations,
+        count(of.values)
     )
 }
 
@@ -127,8 +141,12 @@ pub(crate) fn report(report: &Report) -> String {
     if report.all_online {
         text.push_str("  nothing was prepared: all of it once the input was known\n");
     }
+    let approximate = report.approximations.as_ref();
+    if let Some(units) = approximate {
+        text.push_str(&format!("  {}\n", approximations(units)));
+    }
     if let Some(bits) = &report.hiding {
-        text.push_str(&format!("  {}\n", hiding(bits)));
+        text.push_str(&format!("  {}\n", hiding(bits, approximate)));
     }
     text
 }

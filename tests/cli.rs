@@ -9,6 +9,7 @@
 )]
 
 mod cli {
+    mod approx;
     mod auto;
     mod commands;
     mod death;

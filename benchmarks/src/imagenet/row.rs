@@ -1,6 +1,6 @@
 //! From what both parties printed to a row.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::pair::Printed;
 use crate::table::median;
@@ -18,8 +18,9 @@ pub(super) fn figures(printed: &Printed, warming: usize) -> Value {
     let inferences = inferences.and_then(Value::as_array);
     let inferences = inferences.map_or(&[][..], Vec::as_slice);
     let measured = inferences.get(warming..).unwrap_or(&[]);
-    json!({
+    let mut row = json!({
         "inputs": client.len(),
+        "profile": first("/profile"),
         "exact": !client.is_empty() && all.iter().all(exact),
         "offline_seconds": middle("/offline/seconds"),
         "online_seconds": middle("/online/seconds"),
@@ -44,7 +45,39 @@ pub(super) fn figures(printed: &Printed, warming: usize) -> Value {
         "hiding_bits_per_inference": first("/encryption/bits_per_inference"),
         "labels": client.iter().map(|row| row.get("label").cloned()).collect::<Vec<_>>(),
         "layers": first("/layers"),
-    })
+    });
+    if let Value::Object(row) = &mut row
+        && let Some(measured) = differences(client)
+    {
+        row.remove("exact");
+        row.extend(measured);
+    }
+    row
+}
+
+/// What was measured of answers that do not promise to be exact; none where an answer does.
+fn differences(client: &[Value]) -> Option<Map<String, Value>> {
+    let each: Option<Vec<&Value>> = client.iter().map(|row| row.get("difference")).collect();
+    let each = each.filter(|each| !each.is_empty())?;
+    let numbers = |key: &'static str| each.iter().filter_map(move |d| d.get(key)?.as_u64());
+    let same = each
+        .iter()
+        .filter(|d| d.get("same_label") == Some(&Value::Bool(true)));
+    let (logits, differing) = (numbers("logits").sum(), numbers("differing").sum());
+    let measured = json!({
+        "logits": logits,
+        "logits_differing": differing,
+        "logits_differing_share": share(differing, logits),
+        "greatest_difference": numbers("greatest").max(),
+        "labels_equal": same.count(),
+    });
+    measured.as_object().cloned()
+}
+
+/// A part of so many; none of nothing.
+#[expect(clippy::cast_precision_loss, reason = "shares of counts")]
+pub(super) fn share(part: u64, all: u64) -> Option<f64> {
+    (all > 0).then(|| part as f64 / all as f64)
 }
 
 fn numbers(rows: &[Value], pointer: &str) -> Vec<f64> {
@@ -109,6 +142,33 @@ mod tests {
         printed.client.push(answer(false, 1.0));
         assert_eq!(figures(&printed, 0)["exact"], false);
         printed.client.clear();
+        assert_eq!(figures(&printed, 0)["exact"], false);
+    }
+
+    #[test]
+    fn approximate_rows_tell_how_far_they_are_instead_of_exact() {
+        let answer = |differing: u64, greatest: u64, same: bool| {
+            json!({ "label": 1, "profile": "approx", "difference": {
+                "logits": 10, "differing": differing, "greatest": greatest, "same_label": same,
+            } })
+        };
+        let mut printed = Printed {
+            client: vec![answer(2, 1, true), answer(5, 3, false)],
+            server: vec![],
+        };
+        let row = figures(&printed, 0);
+        assert!(row.get("exact").is_none());
+        assert_eq!(
+            (&row["logits"], &row["logits_differing"]),
+            (&json!(20), &json!(7))
+        );
+        assert_eq!(row["logits_differing_share"], 0.35);
+        assert_eq!(
+            (&row["greatest_difference"], &row["labels_equal"]),
+            (&json!(3), &json!(1))
+        );
+        // One answer without figures is none of them.
+        printed.client.push(json!({ "label": 1 }));
         assert_eq!(figures(&printed, 0)["exact"], false);
     }
 }

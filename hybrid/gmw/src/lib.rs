@@ -9,7 +9,7 @@
 //! | [`ahead`] | material turned to numbers of the client's that are known before the input |
 //! | [`compare`], [`relu`], [`select`] | millionaires' comparison in planned shapes, signs, ReLU with truncation, MUX, B2A |
 //! | [`mirror`] | numbers with signs that the server knows |
-//! | [`trunc`], [`divide`] | truncation, change of ring and division, exact for every sign |
+//! | [`trunc`], [`divide`] | truncation, change of ring and division, exact for every sign; [`trunc::local`] within one unit |
 //! | [`max`], [`pool`], [`argmax`] | maxima, limits, pools, the index of the greatest number |
 //! | [`netlist`] | any netlist under GMW, level by level |
 //! | [`product`] | products by correlated OT |

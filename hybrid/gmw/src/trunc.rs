@@ -1,11 +1,12 @@
 //! Truncation of numbers of any sign, and changes of ring.
 //!
-//! - Functionality: from shares of x in Z_2^l, shares of `floor(x / 2^f)` in Z_2^m; f = 0 extends or reduces the ring. In the mode
-//!   [`OneLess`](privet_plan::cost::gmw::Rounding::OneLess) of that or one less.
+//! - Functionality: from shares of x in Z_2^l, shares of `floor(x / 2^f)` in Z_2^m; f = 0 extends or reduces the ring.
 //! - Secure against: semi-honest, either side; perfect, in the model of prepared material.
 //! - From: CrypTFlow2 (eprint 2020/457), Algorithm 4. Differs: the carry out of the low f bits is a node of the wrap's own tree; neither
 //!   is computed where the result's ring does not read it; known signs need no comparison for the wrap.
 //! - Cost: `privet_plan::cost::gmw::Truncation::cost`, to the byte.
+
+pub mod local;
 
 use privet_plan::compare::Shape;
 use privet_plan::cost::gmw::{OpCost, Sign, Truncation};
@@ -189,8 +190,7 @@ impl<P: Party> Context<'_, P> {
         self.trunc(x, 0, out)
     }
 
-    /// Any [`Truncation`]: with a known sign, or [`OneLess`](privet_plan::cost::gmw::Rounding::OneLess) as a mode that a report must declare. Where the sign is not the
-    /// one claimed, the result means nothing.
+    /// Any [`Truncation`], also with a known sign. Where the sign is not the one claimed, the result means nothing.
     ///
     /// # Errors
     /// Another ring than that of x; as [`trunc`](Self::trunc).

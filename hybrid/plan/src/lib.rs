@@ -23,8 +23,8 @@ pub use error::PlanError;
 pub use lattice::{Lattice, LatticeSet, NormClass};
 pub use lower::{LANES, dot_ports, sum_ports};
 pub use options::{Backend, Caps, Choice, Comparison, Party, PlanOptions, Reveal};
-pub use plan::Plan;
-pub use share::{Bridge, Compared, Products, ReluTrunc, ShareLinear, ShareStep, Work};
+pub use plan::{Approximations, Plan};
+pub use share::{Bridge, Compared, Products, ReluTrunc, ShareLinear, ShareStep, TruncLocal, Work};
 pub use step::{
     BitMap, Buffer, BufferId, CellStep, Domain, LinearGroup, LinearStep, Port, Row, Source, Step,
     StepKind, Sums, TapSet, WireStep, WireWords, units,

@@ -11,13 +11,13 @@ mod wire;
 
 use std::collections::{HashMap, HashSet};
 
-use privet_model::quant::ir::{Graph, Node, Op, Tensor, TensorId};
+use privet_model::quant::ir::{Graph, Node, Op, Profile, Tensor, TensorId};
 use privet_netlists::catalogue::BlockSpec;
 
 use crate::cost::gmw::Demand;
 use crate::cost::{BlockCost, Known, StepCost, block_cost};
 use crate::error::PlanError;
-use crate::options::{Party, PlanOptions};
+use crate::options::{Backend, Party, PlanOptions};
 use crate::step::{Buffer, BufferId, Domain, Step, StepKind};
 
 pub use linear::{LANES, dot_ports, sum_ports};
@@ -70,6 +70,7 @@ pub(crate) fn lower(
         counted: HashSet::new(),
         shares: shares::Shares::default(),
     };
+    lowering.suits_profile()?;
     if options.backend.shares() {
         lowering.share_input()?;
         for (index, node) in graph.nodes.iter().enumerate() {
@@ -99,6 +100,25 @@ pub(crate) fn lower(
 }
 
 impl Lowering<'_> {
+    /// Whether the backend can follow the graph as exactly, or as roughly, as it asks.
+    fn suits_profile(&self) -> Result<(), PlanError> {
+        let (profile, backend) = (self.graph.profile, self.options.backend);
+        let refuse = |why: String| {
+            Err(PlanError::Options(format!(
+                "profile {profile} {why}, or quantise with --profile exact"
+            )))
+        };
+        match profile {
+            Profile::Drop { .. } if backend != Backend::Gc => refuse(format!(
+                "omits columns of products, as only garbled products do, not backend {backend}; use --backend gc"
+            )),
+            Profile::Approx if !backend.boolean() => refuse(format!(
+                "drops bits of shares that both parties hold, which backend {backend} does not; use --backend ot or hybrid"
+            )),
+            Profile::Exact | Profile::Drop { .. } | Profile::Approx => Ok(()),
+        }
+    }
+
     fn node(&mut self, index: usize, node: &Node) -> Result<(), PlanError> {
         match &node.op {
             Op::Linear(linear) => self.linear(index, node, linear),

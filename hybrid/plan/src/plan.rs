@@ -1,5 +1,6 @@
 //! The plan: what both parties follow.
 
+mod approximations;
 mod choice;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::lower::{LANES, lower};
 use crate::options::{Backend, Comparison, Party, PlanOptions};
 use crate::share::{Products, ShareStep};
 use crate::step::{Buffer, BufferId, LinearStep, Step, StepKind, Sums};
+pub use approximations::Approximations;
 pub(crate) use choice::large_bytes;
 
 /// Memory of a party beside labels and steps: frames, threads, kernels' scratch.
@@ -293,6 +295,7 @@ fn words_of_material(buffers: &[Buffer], kind: &StepKind) -> u64 {
             | ShareStep::AddConst { .. }
             | ShareStep::Reflect { .. }
             | ShareStep::Bridge(_)
+            | ShareStep::TruncLocal(_)
             | ShareStep::ReluTrunc(_)
             | ShareStep::Compared(_),
         )

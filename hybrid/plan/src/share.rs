@@ -65,10 +65,25 @@ pub enum ShareStep {
     },
     /// Through a netlist from additive shares, to additive shares, or both.
     Bridge(Bridge),
+    /// `floor(x / 2^shift)` within one unit, by each party alone: profile `approx`.
+    TruncLocal(TruncLocal),
     /// `floor(max(x, 0) / 2^shift)` by comparison of the shares, without a netlist.
     ReluTrunc(ReluTrunc),
     /// Other work by comparison of the shares, without a netlist.
     Compared(Compared),
+}
+
+/// Truncation of which each party does its part alone: nothing is sent, and nothing used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TruncLocal {
+    /// Words that enter.
+    pub from: BufferId,
+    /// Width of the ring that they are read in.
+    pub ring_bits: u32,
+    /// Bits dropped: at least one, and at least two are left.
+    pub shift: u32,
+    /// Words that result, in the ring of the bits that are left.
+    pub out: BufferId,
 }
 
 /// Work on additive shares by planned comparison.
@@ -257,6 +272,7 @@ impl ShareStep {
                 ids
             }
             Self::Bridge(step) => vec![step.from, step.out],
+            Self::TruncLocal(step) => vec![step.from, step.out],
             Self::ReluTrunc(step) => vec![step.from, step.out],
             Self::Compared(step) => vec![step.from, step.out],
         }

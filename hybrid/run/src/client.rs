@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use privet_model::quant::ir::Profile;
 use privet_net::Session;
 use privet_plan::{Backend, Caps, Choice, Comparison, LinkModel, Party, Plan, Rates, Reveal};
 use serde::Serialize;
@@ -93,8 +94,42 @@ pub struct Clear {
     pub label: u32,
     /// The oracle's logits.
     pub logits: Vec<i64>,
-    /// Everything that was opened equals the oracle's.
-    pub exact: bool,
+    /// Everything that was opened equals the oracle's; none under a profile that does not promise it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exact: Option<bool>,
+    /// Under profile `approx`: how far what was opened is from the oracle's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Difference>,
+}
+
+/// Opened values beside the oracle's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// How many logits were opened.
+    pub logits: usize,
+    /// Those that are not the oracle's.
+    pub differing: usize,
+    /// By how many units at most.
+    pub greatest: u64,
+    /// Whether the label is the oracle's.
+    pub same_label: bool,
+}
+
+impl Difference {
+    fn of(answer: &Answer, clear: &ClearAnswer) -> Self {
+        let opened = answer.logits.as_deref().unwrap_or_default();
+        let units = opened
+            .iter()
+            .zip(&clear.logits)
+            .map(|(a, b)| a.abs_diff(*b));
+        let units: Vec<u64> = units.filter(|units| *units > 0).collect();
+        Self {
+            logits: opened.len(),
+            differing: units.len(),
+            greatest: units.into_iter().max().unwrap_or(0),
+            same_label: answer.label == clear.label,
+        }
+    }
 }
 
 /// An agreed session.
@@ -323,6 +358,14 @@ impl Client {
         let control = self.session.lane(0)?;
         control.send_msg(&Request::InsecureVerify(values.to_vec()))?;
         let clear: ClearAnswer = control.recv_msg(MAX_OFFER)?;
+        if self.plan.graph.profile == Profile::Approx {
+            return Ok(Clear {
+                difference: Some(Difference::of(answer, &clear)),
+                exact: None,
+                label: clear.label,
+                logits: clear.logits,
+            });
+        }
         let exact = clear.label == answer.label
             && answer
                 .logits
@@ -335,7 +378,8 @@ impl Client {
         Ok(Clear {
             label: clear.label,
             logits: clear.logits,
-            exact,
+            exact: Some(exact),
+            difference: None,
         })
     }
 }

@@ -30,7 +30,7 @@ pub mod server;
 pub mod store;
 pub mod weights;
 
-pub use client::{Answer, Client, ClientOptions};
+pub use client::{Answer, Clear, Client, ClientOptions, Difference};
 pub use error::RunError;
 pub use exec::shares::correlated::PARAMETERS as SILENT;
 pub use exec::shares::material::Material;

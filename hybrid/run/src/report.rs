@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use privet_plan::lattice::Hiding;
-use privet_plan::{Backend, Plan};
+use privet_plan::{Approximations, Backend, Plan};
 
 use crate::exec::shares::correlated::PARAMETERS;
 
@@ -102,6 +102,9 @@ pub struct Report {
     /// How well replies under encryption hide the weights, and how surely they are right; none where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hiding: Option<Hiding>,
+    /// What was within one unit instead of exact; none where everything is exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approximations: Option<Approximations>,
     /// What the run's security rests on.
     pub assumptions: Vec<Assumption>,
 }
@@ -129,6 +132,7 @@ impl Report {
             setup_bytes: setup.bytes,
             setup_seconds: setup.seconds,
             hiding: plan.hiding(),
+            approximations: plan.approximations(),
             assumptions: assumptions(plan.options.backend),
         }
     }

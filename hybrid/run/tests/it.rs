@@ -14,6 +14,7 @@ static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 
 mod it {
     mod allocation;
+    mod approx;
     mod compared;
     mod costs;
     mod dropped;

@@ -6,10 +6,12 @@
 //!   integers (`build`), finds out what every tensor can hold (`interval` proves, `calibrate`
 //!   observes, `examine` compares), and rewrites (`rewrite`, `narrow`);
 //! * [`oracle`]: what a quantised network computes, exactly; the ops' meaning is in [`crate::ops`];
+//!   [`approx`]: what profile `approx` makes of truncations, and how often it differs;
 //! * [`validate`]: checks of a graph of any origin; [`file`](mod@file): the `.pvq` file;
 //! * [`input`]: real inputs to integers; [`summary`](mod@summary): ranges against overflow;
 //! * `laws` (feature): vectors of every fixed-point rule, for backends.
 
+pub mod approx;
 pub mod error;
 pub mod file;
 pub mod input;
@@ -34,6 +36,7 @@ mod rewrite;
 mod scales;
 mod sparsity;
 
+pub use approx::{Deviation, Deviations};
 pub use calibrate::Rehearsal;
 pub use error::{QuantError, Shortage};
 pub use input::{InputError, range_of_bytes};

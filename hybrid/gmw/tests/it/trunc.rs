@@ -1,7 +1,8 @@
 //! Truncation, changes of ring and division against the clear meaning.
 
-use privet_plan::cost::gmw::{Rounding, Sign, Truncation};
-use privet_ring::{Ring, Shares, floor_shift, open};
+use privet_gmw::trunc::local::trunc_local;
+use privet_plan::cost::gmw::{Sign, Truncation};
+use privet_ring::{Client, Ring, Server, Shares, floor_shift, open};
 
 use super::pair::{Setting, check_cost, run, split, values};
 use super::parties::everyone;
@@ -77,26 +78,66 @@ fn a_known_sign_spares_the_comparison_of_the_wrap() {
     }
 }
 
+/// What truncation by each party alone gives, beside the number and the low bits of the client's share.
+fn local(
+    bits: u32,
+    shift: u32,
+    (c, s): (&Shares<Client>, &Shares<Server>),
+) -> Vec<(i64, i64, i64)> {
+    let (own, theirs) = (trunc_local(c, shift), trunc_local(s, shift));
+    let made = open(&own.unwrap(), &theirs.unwrap()).unwrap();
+    let low = c.values().iter().map(|v| (v % (1 << shift)).cast_signed());
+    let given = open(c, s).unwrap();
+    assert_eq!(c.ring().bits(), bits);
+    let each = given.into_iter().zip(low).zip(made);
+    each.map(|((x, a), y)| (x, a, y)).collect()
+}
+
+/// The functionality for every pair of shares: the whole number that the client's low bits decide on, the exact one on average, never
+/// more than a unit beside `floor(x / 2^f)`, and in the ring of the bits that are left.
 #[test]
-fn without_the_carry_a_truncation_is_one_less_at_most() {
-    for (bits, shift, out) in [(37, 12, 25), (37, 12, 37), (16, 4, 16)] {
-        let values = values(ring(bits), shift, 500);
-        let (c, s) = split(ring(bits), &values);
-        let form = Truncation {
-            rounding: Rounding::OneLess,
-            ..Truncation::floor(bits, shift, out)
-        };
-        let setting = Setting::default();
-        let (c, s, moved) = run(setting, |p| p.truncate(&c, form), |p| p.truncate(&s, form));
-        check_cost(&moved, &form.cost(500, setting.shape).unwrap());
-        assert_eq!(moved.client == 0, form.wrap_bits() == 0);
-        let off = values
-            .iter()
-            .zip(open(&c, &s).unwrap())
-            .map(|(v, got)| ring(out).wrap(floor_shift(*v, shift).wrapping_sub(got)));
-        let off: Vec<i64> = off.collect();
-        assert!(off.contains(&0) && off.contains(&1));
-        assert!(off.iter().all(|off| matches!(off, 0 | 1)));
+fn every_pair_of_shares_is_truncated_alone_within_one_unit() {
+    let client: Vec<i64> = (0..1 << 16).map(|i| i >> 8).collect();
+    let server: Vec<i64> = (0..1 << 16).map(|i| i & 255).collect();
+    let pair = (
+        Shares::private(ring(8), &client),
+        Shares::private(ring(8), &server),
+    );
+    for shift in 1..=6 {
+        let (left, half) = (ring(8 - shift), 1i64 << (shift - 1));
+        let mut sums = [0i64; 256];
+        for (x, a, y) in local(8, shift, (&pair.0, &pair.1)) {
+            let ideal = (x + half - 1 - a) >> shift;
+            assert_eq!(y, left.wrap(ideal), "{x} {a} {shift}");
+            assert!((ideal - (x >> shift)).abs() <= 1);
+            // Without its rounding constant the number lies between two neighbours, or is one.
+            let plain = x - half;
+            assert!(ideal == plain >> shift || ideal == (plain + 2 * half - 1) >> shift);
+            sums[(x + 128) as usize] += ideal;
+        }
+        // Each number has 256 pairs, each remainder of the client's share equally many.
+        for (x, sum) in (-128..128).zip(sums) {
+            assert_eq!(sum << shift, 256 * (x - half), "{x} {shift}");
+        }
+    }
+}
+
+#[test]
+fn wide_rings_are_truncated_alone_without_rare_errors() {
+    for (bits, shift) in [(37, 12), (37, 1), (37, 35), (64, 12), (64, 62), (4, 2)] {
+        let numbers = values(ring(bits), shift, 500);
+        let (c, s) = split(ring(bits), &numbers);
+        let left = ring(bits - shift);
+        for (x, a, y) in local(bits, shift, (&c, &s)) {
+            let ideal = i128::from(x) + (1 << (shift - 1)) - 1 - i128::from(a);
+            assert_eq!(y, left.wrap_wide(ideal >> shift), "{bits} {shift} {x}");
+            let beside = left.wrap(y.wrapping_sub(floor_shift(x, shift)));
+            assert!((-1..=1).contains(&beside), "{bits} {shift} {x} {y}");
+        }
+    }
+    // Something has to be dropped, and a sign and a bit to be left.
+    for shift in [0, 15, 16, 64, u32::MAX] {
+        assert!(trunc_local(&Shares::<Client>::zeros(ring(16), 3), shift).is_err());
     }
 }
 

@@ -9,7 +9,7 @@ mod tests;
 mod trunc;
 
 pub use max::{Argmax, average, clip, max};
-pub use trunc::{Division, MAX_DIVISOR, Rounding, Sign, Truncation};
+pub use trunc::{Division, MAX_DIVISOR, Sign, Truncation};
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@
 //! sign), and as additive shares of which the client's is a mask. Operations ask for the place that
 //! they work on; what is missing is converted once.
 
+mod approx;
 mod compared;
 mod convert;
 mod encrypted;
@@ -15,7 +16,7 @@ mod wants;
 
 use std::collections::{HashMap, HashSet};
 
-use privet_model::quant::ir::{Node, Op, Profile, TensorId};
+use privet_model::quant::ir::{Node, Op, TensorId};
 use privet_ring::MAX_BITS;
 
 use super::{Lowering, unsupported};
@@ -41,6 +42,8 @@ pub(super) struct Shares {
     done: HashSet<usize>,
     /// Masks that some encryption defines.
     defined: HashSet<BufferId>,
+    /// Per node: whether it is a truncation that each party may do alone.
+    approximated: Vec<bool>,
     /// Products under encryption, by node.
     encrypted: HashMap<usize, Lattice>,
 }
@@ -54,16 +57,7 @@ impl Lowering<'_> {
                 self.options.backend
             )));
         }
-        match self.graph.profile {
-            Profile::Exact => {}
-            Profile::Drop { .. } => {
-                return Err(PlanError::Options(format!(
-                    "profile {} omits columns of products, as only garbled products do, not backend {}; \
-                     use --backend gc, or quantise with --profile exact",
-                    self.graph.profile, self.options.backend
-                )));
-            }
-        }
+        self.shares.approximated = self.graph.approximated();
         self.shares.wants = Wants::new(self.graph, self.boolean(), self.opened()?);
         if self.options.backend == Backend::Hybrid {
             self.shares.encrypted = self.lattices()?;

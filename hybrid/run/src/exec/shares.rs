@@ -181,6 +181,7 @@ impl<'p> ShareExecutor<'p> {
             ShareStep::Reflect { node, from, out } => {
                 self.reflect(first(lanes)?, *node, (*from, *out))
             }
+            ShareStep::TruncLocal(step) => self.trunc_local(step),
             ShareStep::ReluTrunc(step) => self.relu_trunc(first(lanes)?, step),
             ShareStep::Compared(step) => self.compared(first(lanes)?, step),
             ShareStep::Bridge(bridge) => match self.between(bridge)? {

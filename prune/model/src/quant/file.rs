@@ -5,7 +5,7 @@
 //! graph, postcard
 //! per node with parameters: weights, then biases; little-endian two's complement, as many bytes
 //!   each as the weights' width and the result's ring ask for
-//! in version 3: length u32 and text of a record of how the widths were found; never sent
+//! in version 3: length u32 and text of a record of how the widths were found, or what was measured of them; never sent
 //! SHA-256 of everything before
 //! ```
 //!

@@ -49,6 +49,14 @@ impl Interval {
         }
     }
 
+    /// With so many units more on both sides.
+    pub(super) fn widened(self, units: i128) -> Self {
+        self.plus(Self {
+            lo: -units,
+            hi: units,
+        })
+    }
+
     /// All differences of two of its elements.
     pub(super) fn differences(self) -> Self {
         let width = self.hi.saturating_sub(self.lo);
@@ -86,6 +94,32 @@ pub(super) struct Needs {
     pub(super) inner: Vec<Interval>,
 }
 
+impl Needs {
+    /// With room for what truncations within one unit may move: each such unit reaches as far as the next layer with weights; what that makes of
+    /// it is left to the margin.
+    pub(super) fn moved(mut self, graph: &Graph) -> Self {
+        let moved = graph.moved();
+        for (need, units) in self.tensors.iter_mut().zip(&moved) {
+            *need = need.widened(*units);
+        }
+        for (need, index) in self.inner.iter_mut().zip(pools(graph)) {
+            let Some(node) = graph.nodes.get(index) else {
+                continue;
+            };
+            let operand = node.inputs.first();
+            let units = operand.and_then(|id| moved.get(id.0 as usize));
+            let times = if let Op::AvgPool { pool, .. } = &node.op {
+                pool.window.kernel.iter().map(|&n| n as i128).product()
+            } else {
+                // A difference of two.
+                2i128
+            };
+            *need = need.widened(units.map_or(0, |units| units.saturating_mul(times)));
+        }
+        self
+    }
+}
+
 /// Indices of the nodes that are pools.
 pub(super) fn pools(graph: &Graph) -> Vec<usize> {
     let nodes = graph.nodes.iter().enumerate();
@@ -95,7 +129,7 @@ pub(super) fn pools(graph: &Graph) -> Vec<usize> {
         .collect()
 }
 
-/// What holds for every input in `input`. A tensor that may exceed its ring then holds anything.
+/// What holds for every input in `input`, also where truncations are within one unit. A tensor that may exceed its ring then holds anything.
 pub(super) fn proven(model: &Model, input: Interval) -> Needs {
     let graph = &model.graph;
     let mut needs = vec![Interval::ZERO; graph.tensors.len()];
@@ -113,7 +147,8 @@ pub(super) fn proven(model: &Model, input: Interval) -> Needs {
         }
     };
     put(&mut holds, graph.input, input);
-    for (node, params) in graph.nodes.iter().zip(&model.params) {
+    let nodes = graph.nodes.iter().zip(&model.params);
+    for ((node, params), approximated) in nodes.zip(graph.approximated()) {
         let operands: Vec<Interval> = (node.inputs.iter())
             .filter_map(|id| holds.get(id.0 as usize).copied())
             .collect();
@@ -121,6 +156,7 @@ pub(super) fn proven(model: &Model, input: Interval) -> Needs {
             inner.push(need);
         }
         let need = result(graph, node, params.as_ref(), &operands);
+        let need = need.widened(approximated.into());
         put(&mut holds, node.output, need);
     }
     Needs {

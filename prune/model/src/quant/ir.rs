@@ -256,6 +256,9 @@ pub enum Profile {
         /// Columns omitted of each product at double scale.
         columns: u32,
     },
+    /// The meaning is that of `Exact`, which a secure run follows to within one unit at truncations ([`Graph::approximated`]), whose
+    /// bits the parties drop of their shares each by itself: on the backends `ot` and `hybrid`.
+    Approx,
 }
 
 impl Profile {
@@ -263,7 +266,7 @@ impl Profile {
     #[must_use]
     pub const fn dropped(self) -> u32 {
         match self {
-            Self::Exact => 0,
+            Self::Exact | Self::Approx => 0,
             Self::Drop { columns } => columns,
         }
     }
@@ -274,6 +277,7 @@ impl std::fmt::Display for Profile {
         match self {
             Self::Exact => f.write_str("exact"),
             Self::Drop { columns } => write!(f, "drop-{columns}"),
+            Self::Approx => f.write_str("approx"),
         }
     }
 }
@@ -282,8 +286,10 @@ impl std::str::FromStr for Profile {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        if s == "exact" {
-            return Ok(Self::Exact);
+        for profile in [Self::Exact, Self::Approx] {
+            if s == profile.to_string() {
+                return Ok(profile);
+            }
         }
         let columns = s.strip_prefix("drop-").and_then(|k| k.parse().ok());
         match columns {
@@ -291,7 +297,7 @@ impl std::str::FromStr for Profile {
                 Ok(Self::Drop { columns })
             }
             _ => Err(format!(
-                "'{s}' is neither exact nor drop-K, K from 1 to {MAX_DROP}"
+                "'{s}' is none of exact, approx and drop-K, K from 1 to {MAX_DROP}"
             )),
         }
     }
@@ -360,11 +366,11 @@ mod tests {
 
     #[test]
     fn profiles_have_names() {
-        for text in ["exact", "drop-1", "drop-24"] {
+        for text in ["exact", "drop-1", "drop-24", "approx"] {
             assert_eq!(text.parse::<Profile>().unwrap().to_string(), text);
         }
         for text in [
-            "", "drop", "drop-", "drop-0", "drop-25", "drop--1", "approx", "Exact",
+            "", "drop", "drop-", "drop-0", "drop-25", "drop--1", "approx-1", "Exact",
         ] {
             assert!(text.parse::<Profile>().is_err(), "{text}");
         }

@@ -31,7 +31,7 @@ pub struct QuantOptions {
     pub input_range: Option<[f32; 2]>,
     /// Publish which weights are zero once quantised: both parties then leave them out, and the client learns where they are.
     pub publish_sparsity: bool,
-    /// How exactly products are taken.
+    /// How exactly the network is followed.
     pub profile: Profile,
 }
 

@@ -1,6 +1,8 @@
 //! The one oracle: what a quantised network computes, exactly.
 
-use super::ir::{Graph, Model, TensorId};
+use privet_ring::Ring;
+
+use super::ir::{Graph, Model, Op, TensorId};
 use super::validate::{GraphError, Limits};
 use crate::ops;
 
@@ -108,6 +110,11 @@ impl<'a> Oracle<'a> {
         }
     }
 
+    /// The model's graph.
+    pub(super) const fn graph(&self) -> &'a Graph {
+        &self.model.graph
+    }
+
     /// The answer for one input.
     ///
     /// # Errors
@@ -140,9 +147,15 @@ impl<'a> Oracle<'a> {
     ///
     /// # Errors
     /// An input of the wrong length or outside the input's ring.
-    pub fn run(
+    pub fn run(&self, input: &[i64], visit: impl FnMut(TensorId, &[i64])) -> Result<(), EvalError> {
+        self.follow(input, |_, _, _, _| None, visit)
+    }
+
+    /// As [`Oracle::run`]; truncations are first offered to `truncate`, with the node's place, the shift, what it reads and both rings.
+    pub(super) fn follow(
         &self,
         input: &[i64],
+        mut truncate: impl FnMut(usize, u32, &[i64], [Ring; 2]) -> Option<Vec<i64>>,
         mut visit: impl FnMut(TensorId, &[i64]),
     ) -> Result<(), EvalError> {
         let graph = &self.model.graph;
@@ -159,14 +172,17 @@ impl<'a> Oracle<'a> {
                 .map(|id| live.get(id.0 as usize).and_then(Option::as_deref))
                 .map(Option::unwrap_or_default)
                 .collect();
-            let result = ops::evaluate(
-                graph.profile,
-                node,
-                params.as_ref(),
-                &inputs,
-                &values,
-                output,
-            );
+            let truncated = if let Op::Trunc { shift } = node.op
+                && let (Some(operand), Some(z)) = (inputs.first(), values.first())
+            {
+                truncate(index, shift, z, [operand.ring, output.ring])
+            } else {
+                None
+            };
+            let result = truncated.unwrap_or_else(|| {
+                let (profile, params) = (graph.profile, params.as_ref());
+                ops::evaluate(profile, node, params, &inputs, &values, output)
+            });
             visit(node.output, &result);
             put(&mut live, node.output, result);
             for id in node.inputs.iter().chain([&node.output]) {

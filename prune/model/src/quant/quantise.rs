@@ -97,12 +97,20 @@ impl Job<'_> {
         if !(2..=62).contains(&bits) {
             return fail("bits", format!("{bits} is outside 2..=62"));
         }
-        if self.options.profile != Profile::Exact && self.options.publish_sparsity {
-            let what = format!(
-                "profile {} has no zero products to leave out",
-                self.options.profile
-            );
-            return fail("publish-sparsity", what);
+        if self.options.publish_sparsity {
+            let why = match self.options.profile {
+                Profile::Exact => None,
+                Profile::Drop { .. } => Some("has no zero products to leave out"),
+                Profile::Approx => Some("garbles nothing, and only garbled layers leave zeros out"),
+            };
+            if let Some(why) = why {
+                let what = format!("profile {} {why}", self.options.profile);
+                return fail("publish-sparsity", what);
+            }
+        }
+        if self.options.profile == Profile::Approx && self.options.placement == Placement::Late {
+            let what = "profile approx drops bits directly behind each layer: early".to_owned();
+            return fail("truncate", what);
         }
         if self.options.frac == Frac::Auto && !self.options.layers.is_empty() {
             let what = "single layers need stated fraction bits of the network".to_owned();
@@ -180,6 +188,7 @@ impl Job<'_> {
         let margin = self.options.margin();
         let mut model = build(&self.folded, &spec)?;
         let seen = calibrate::seen(&model, self.calibration)?;
+        let seen = seen.map(|seen| seen.moved(&model.graph));
         let mut found = self.examine(&model, seen)?;
         if !found.what.shortages.is_empty() {
             return Err(QuantError::Overflow(found.what.shortages));
@@ -209,7 +218,7 @@ impl Job<'_> {
                 margin,
                 accumulators: seen.is_some()
                     && self.options.ring.is_none()
-                    && self.options.profile == Profile::Exact,
+                    && self.options.profile.dropped() == 0,
             };
             narrow::narrow(&mut model, &trust);
         }

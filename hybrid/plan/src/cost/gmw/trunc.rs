@@ -12,15 +12,6 @@ pub enum Sign {
     NonNegative,
 }
 
-/// Which whole number a truncation gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub enum Rounding {
-    /// `floor(x / 2^shift)`.
-    Floor,
-    /// That, or one less: the carry of the bits dropped is left out. A declared mode, never the default.
-    OneLess,
-}
-
 /// A truncation with a change of ring; a shift of 0 only changes the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Truncation {
@@ -32,8 +23,6 @@ pub struct Truncation {
     pub out_bits: u32,
     /// What is known of the sign.
     pub sign: Sign,
-    /// Which whole number results.
-    pub rounding: Rounding,
 }
 
 impl Truncation {
@@ -45,7 +34,6 @@ impl Truncation {
             shift,
             out_bits,
             sign: Sign::Any,
-            rounding: Rounding::Floor,
         }
     }
 
@@ -58,7 +46,7 @@ impl Truncation {
     /// Whether the carry out of the bits dropped counts.
     #[must_use]
     pub const fn has_carry(&self) -> bool {
-        self.shift > 0 && matches!(self.rounding, Rounding::Floor)
+        self.shift > 0
     }
 
     /// Bits that are compared, and the cut; `None`: nothing is.

@@ -5,6 +5,7 @@ use privet_netlists::catalogue::BlockSpec;
 use privet_netlists::generate::Share;
 
 use super::super::{Lowering, unsupported};
+use crate::compare::Shape;
 use crate::cost::gmw::{self, Demand, OpCost};
 use crate::cost::ot::cot_input;
 use crate::cost::{Known, ROW_BYTES, StepCost, boolean};
@@ -14,14 +15,61 @@ use crate::step::{BitMap, BufferId, Domain, StepKind, WireStep, WireWords};
 
 /// What is computed between shares.
 #[derive(Clone, Copy)]
-struct Activation {
-    result: TensorId,
-    relu: bool,
-    shift: u32,
+pub(super) struct Activation {
+    pub(super) result: TensorId,
+    pub(super) relu: bool,
+    pub(super) shift: u32,
     /// The greatest result, where a limit follows.
     most: Option<i64>,
     /// The last node that it covers.
     last: usize,
+    /// The node that truncates.
+    pub(super) truncates: Option<usize>,
+}
+
+impl Activation {
+    /// Of one node.
+    fn alone(index: usize, node: &Node) -> Option<Self> {
+        let (relu, shift) = match &node.op {
+            Op::Trunc { shift } => (false, *shift),
+            Op::Relu => (true, 0),
+            Op::Linear(_)
+            | Op::Conv(_)
+            | Op::Clip { .. }
+            | Op::Table(_)
+            | Op::MaxPool(_)
+            | Op::AvgPool { .. }
+            | Op::Add
+            | Op::AddConst
+            | Op::Reflect
+            | Op::Shl { .. }
+            | Op::Resize
+            | Op::Concat { .. }
+            | Op::Reshape
+            | Op::Transpose { .. }
+            | Op::Pad { .. } => return None,
+        };
+        Some(Self {
+            result: node.output,
+            relu,
+            shift,
+            most: None,
+            last: index,
+            truncates: (!relu).then_some(index),
+        })
+    }
+
+    /// With a node that follows.
+    fn and(self, next: Self) -> Self {
+        Self {
+            result: next.result,
+            relu: true,
+            shift: self.shift + next.shift,
+            most: None,
+            last: next.last,
+            truncates: self.truncates.or(next.truncates),
+        }
+    }
 }
 
 impl Lowering<'_> {
@@ -87,13 +135,8 @@ impl Lowering<'_> {
         let Some(act) = self.activation(index, node) else {
             return Ok(false);
         };
-        let wants = &self.shares.wants;
-        if wants.width(act.result).is_none() || wants.wants_bits(act.result) {
-            return Ok(false);
-        }
         let given = self.tensor(&node.name, input)?.ring.bits();
         let first = self.tensor(&node.name, node.output)?.ring.bits();
-        let out_bits = self.width(&node.name, act.result)?;
         // A truncation that comes first reads its result in its own ring: what lies above does not
         // count, and is cut off before. Behind a ReLU nothing may lie above.
         let ring_bits = if matches!(node.op, Op::Relu) {
@@ -101,21 +144,30 @@ impl Lowering<'_> {
         } else {
             given.min(act.shift.saturating_add(first))
         };
+        let wants = &self.shares.wants;
+        if wants.width(act.result).is_none() || wants.wants_bits(act.result) {
+            let alone = Activation::alone(index, node).filter(|alone| self.approximates(alone));
+            if let Some(alone) = alone {
+                self.approximate(index, node, alone, (from, ring_bits))?;
+            }
+            return Ok(alone.is_some());
+        }
+        if self.approximates(&act) {
+            self.approximate(index, node, act, (from, ring_bits))?;
+            return Ok(true);
+        }
         if act.shift >= ring_bits {
             return Ok(false);
         }
+        let out_bits = self.width(&node.name, act.result)?;
         let out = self.new_words(self.elements(&node.name, act.result)?, out_bits)?;
         if self.boolean() && act.relu && act.shift + 2 <= ring_bits {
-            let mut shape = self.options.comparison.shape();
-            if self.shares.ahead.contains(&from) {
-                shape = shape.ahead();
-            }
             let step = ReluTrunc {
                 from,
                 ring_bits,
                 shift: act.shift,
                 out,
-                shape,
+                shape: self.relu_shape(from),
             };
             self.compared_relu(node, step)?;
             let out = self.limited(node, act, out)?;
@@ -144,7 +196,7 @@ impl Lowering<'_> {
     }
 
     /// What is left of limits from 0 on behind a ReLU: a lesser of two.
-    fn limited(
+    pub(super) fn limited(
         &mut self,
         node: &Node,
         act: Activation,
@@ -163,15 +215,24 @@ impl Lowering<'_> {
     }
 
     /// Notes where an activation's result stands, and which node it took along.
-    fn settle(&mut self, act: Activation, index: usize, out: BufferId) {
+    pub(super) fn settle(&mut self, act: Activation, index: usize, out: BufferId) {
         self.shares.words.insert(act.result, out);
         if act.last != index {
             self.shares.done.insert(act.last);
         }
     }
 
+    /// How the signs of words are found: the client's part may be known before the input.
+    pub(super) fn relu_shape(&self, from: BufferId) -> Shape {
+        let shape = self.options.comparison.shape();
+        if self.shares.ahead.contains(&from) {
+            return shape.ahead();
+        }
+        shape
+    }
+
     /// A ReLU by comparison of the shares.
-    fn compared_relu(&mut self, node: &Node, step: ReluTrunc) -> Result<(), PlanError> {
+    pub(super) fn compared_relu(&mut self, node: &Node, step: ReluTrunc) -> Result<(), PlanError> {
         let target = self.buffer(step.out)?;
         let (n, chunk) = (target.elements as u64, COMPARED as u64);
         let cost = OpCost::chunked(n, chunk, |n| {
@@ -185,65 +246,34 @@ impl Lowering<'_> {
     /// A ReLU, a truncation, or both in either order: `max(0, T(z)) = T(max(0, z))`, where nobody else
     /// reads what lies between. Limits from 0 on are a ReLU with an upper one behind it.
     fn activation(&self, index: usize, node: &Node) -> Option<Activation> {
-        let one = |node: &Node| match &node.op {
-            Op::Trunc { shift } => Some((false, *shift)),
-            Op::Relu => Some((true, 0)),
-            Op::Linear(_)
-            | Op::Conv(_)
-            | Op::Clip { .. }
-            | Op::Table(_)
-            | Op::MaxPool(_)
-            | Op::AvgPool { .. }
-            | Op::Add
-            | Op::AddConst
-            | Op::Reflect
-            | Op::Shl { .. }
-            | Op::Resize
-            | Op::Concat { .. }
-            | Op::Reshape
-            | Op::Transpose { .. }
-            | Op::Pad { .. } => None,
-        };
-        let (relu, shift) = one(node)?;
-        let alone = Activation {
-            result: node.output,
-            relu,
-            shift,
-            most: None,
-            last: index,
-        };
+        let first = Activation::alone(index, node)?;
         if node.output == self.graph.output {
-            return Some(alone);
+            return Some(first);
         }
-        let both = self.shares.wants.only_reader(node.output).and_then(|next| {
-            let reader = self.graph.nodes.get(next)?;
+        let both = self.shares.wants.only_reader(node.output).and_then(|at| {
+            let reader = self.graph.nodes.get(at)?;
             if let Op::Clip { lo: 0, hi } = reader.op
                 && self.boolean()
-                && !relu
+                && !first.relu
             {
                 return Some(Activation {
                     result: reader.output,
                     relu: true,
-                    shift,
                     most: Some(hi),
-                    last: next,
+                    last: at,
+                    ..first
                 });
             }
-            let (more_relu, more_shift) = one(reader)?;
+            let next = Activation::alone(at, reader)?;
             let bits = |id: TensorId| {
                 let tensor = self.graph.tensors.get(id.0 as usize);
                 tensor.map_or(0, |t| t.ring.bits())
             };
-            let fits = !relu || bits(node.output) <= more_shift.saturating_add(bits(reader.output));
-            (relu != more_relu && fits).then_some(Activation {
-                result: reader.output,
-                relu: true,
-                shift: shift + more_shift,
-                most: None,
-                last: next,
-            })
+            let fits =
+                !first.relu || bits(node.output) <= next.shift.saturating_add(bits(next.result));
+            (first.relu != next.relu && fits).then(|| first.and(next))
         });
-        Some(both.unwrap_or(alone))
+        Some(both.unwrap_or(first))
     }
 
     /// Pushes a netlist over all words of a buffer.

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use privet_plan::{BufferId, Domain, Plan, ShareStep, StepKind};
+use privet_ring::Client;
 
-use super::words::{Words, moved, sums};
+use super::words::{Words, moved, sums, truncated};
 use crate::error::RunError;
 
 const UNKNOWN: RunError = RunError::Contradiction("a share is not known ahead");
@@ -40,6 +41,10 @@ impl Ahead {
             // The constants are the server's to add.
             StepKind::Share(ShareStep::AddConst { input, out, .. }) => {
                 (self.words(*input).map(|w| w.values.to_vec()), *out)
+            }
+            StepKind::Share(ShareStep::TruncLocal(step)) => {
+                let words = self.words(step.from);
+                (words.and_then(|w| truncated::<Client>(step, w)), step.out)
             }
             StepKind::Wire(wire) => {
                 let planned = plan.buffers.get(wire.out.0 as usize).ok_or(UNKNOWN)?;

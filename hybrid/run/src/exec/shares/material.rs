@@ -155,6 +155,7 @@ fn forms(plan: &Plan, party: Party) -> Vec<Form> {
                 | ShareStep::AddConst { .. }
                 | ShareStep::Reflect { .. }
                 | ShareStep::Bridge(_)
+                | ShareStep::TruncLocal(_)
                 | ShareStep::ReluTrunc(_)
                 | ShareStep::Compared(_),
             )

@@ -1,9 +1,11 @@
 //! Additive shares, and the steps on them that send nothing or one message.
 
 use privet_gmw::product::msgs::{Reader, Writer};
+use privet_gmw::trunc::local::trunc_local;
 use privet_net::Channel;
-use privet_plan::{BufferId, Source, WireStep, WireWords};
+use privet_plan::{BufferId, Source, TruncLocal, WireStep, WireWords};
 use privet_prim::Prg;
+use privet_ring::{Client, Party, Ring, Server, Shares};
 use zeroize::Zeroizing;
 
 use super::{Held, ShareExecutor, Side};
@@ -136,6 +138,16 @@ impl ShareExecutor<'_> {
         self.put_words(out, values)
     }
 
+    /// What this party does alone of a truncation within one unit.
+    pub(super) fn trunc_local(&mut self, step: &TruncLocal) -> Result<(), RunError> {
+        let from = self.words(step.from)?;
+        let made = match self.side {
+            Side::Client(_) => truncated::<Client>(step, from)?,
+            Side::Server(_) => truncated::<Server>(step, from)?,
+        };
+        self.put_words(step.out, made)
+    }
+
     /// Renames words; public constants are the server's to add.
     pub(super) fn move_words(&mut self, step: &WireStep) -> Result<(), RunError> {
         let values = moved(step, self.side.is_server(), |id| self.words(id))?;
@@ -193,6 +205,17 @@ pub(super) fn sums<'w>(
         values.push(sum);
     }
     Ok(values)
+}
+
+/// A party's shares of numbers truncated within one unit.
+pub(super) fn truncated<P: Party>(step: &TruncLocal, from: &Words) -> Result<Vec<u64>, RunError> {
+    if from.bits < step.ring_bits {
+        return Err(RunError::Contradiction("a truncation of narrower words"));
+    }
+    let ring = Ring::new(step.ring_bits)
+        .map_err(|_| RunError::Contradiction("a ring that does not exist"))?;
+    let shares = Shares::<P>::new(ring, from.values.to_vec());
+    Ok(trunc_local(&shares, step.shift)?.into_values())
 }
 
 /// A party's shares of renamed words.
