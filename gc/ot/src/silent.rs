@@ -23,6 +23,7 @@ pub mod sender;
 mod code;
 mod kernels;
 mod parameters;
+mod rest;
 mod tree;
 
 #[cfg(test)]

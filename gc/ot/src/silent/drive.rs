@@ -4,7 +4,6 @@ use std::thread;
 
 use privet_net::Channel;
 use privet_prim::{Block, Delta};
-use zeroize::Zeroizing;
 
 use super::{Parameters, Receiver, Sender};
 use crate::cot::{self, Field};
@@ -121,11 +120,8 @@ macro_rules! fill {
             }
             .into());
         }
-        let ready = $self.rest.len().min($out.len());
-        let (now, mut out) = $out.split_at_mut(ready);
-        for (to, from) in now.iter_mut().zip($self.rest.drain(..ready)) {
-            *to = from;
-        }
+        let ready = $self.rest.give($out);
+        let (_, mut out) = $out.split_at_mut(ready);
         while !out.is_empty() {
             if $self.next_tree == set.given_trees() {
                 let mut kept = vec![Block::ZERO; set.kept_trees() * set.leaves()];
@@ -135,11 +131,10 @@ macro_rules! fill {
             let left = set.given_trees() - $self.next_tree;
             let whole = (out.len() / set.leaves()).min(left);
             if whole == 0 {
-                let mut tree = Zeroizing::new(vec![Block::ZERO; set.leaves()]);
-                $self.$trees($lanes, &mut tree)?;
-                let (now, later) = tree.split_at(out.len());
-                out.copy_from_slice(now);
-                $self.rest = later.to_vec();
+                let mut rest = std::mem::take(&mut $self.rest);
+                $self.$trees($lanes, rest.renew(set.leaves()))?;
+                rest.give(out);
+                $self.rest = rest;
                 $self.counters.made += set.leaves() as u64;
                 break;
             }

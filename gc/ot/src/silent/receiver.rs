@@ -8,6 +8,7 @@
 use privet_prim::Block;
 use zeroize::Zeroize;
 
+use super::rest::Rest;
 use super::sender::check_tree;
 use super::{Counters, Keys, Parameters, code, tree};
 use crate::error::ApiMisuse;
@@ -74,7 +75,7 @@ pub struct Receiver {
     /// The next tree of this iteration that is given out.
     pub(super) next_tree: usize,
     /// The end of the last tree, not yet given out.
-    pub(super) rest: Vec<Block>,
+    pub(super) rest: Rest,
     pub(super) limit: Option<u64>,
     pub(super) counters: Counters,
 }
@@ -98,7 +99,7 @@ impl Receiver {
             iteration,
             hash_key,
             next_tree: 0,
-            rest: Vec::new(),
+            rest: Rest::default(),
             limit: None,
             counters,
         })
@@ -136,11 +137,5 @@ impl Receiver {
         self.next_tree = 0;
         self.counters.iterations += 1;
         Ok(())
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.rest.zeroize();
     }
 }

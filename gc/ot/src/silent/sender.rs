@@ -8,6 +8,7 @@
 use privet_prim::{Aes128, Block, Delta};
 use zeroize::Zeroize;
 
+use super::rest::Rest;
 use super::{Counters, Keys, Parameters, code, tree};
 use crate::error::ApiMisuse;
 
@@ -122,7 +123,7 @@ pub struct Sender {
     /// The next tree of this iteration that is given out.
     pub(super) next_tree: usize,
     /// The end of the last tree, not yet given out.
-    pub(super) rest: Vec<Block>,
+    pub(super) rest: Rest,
     pub(super) limit: Option<u64>,
     pub(super) counters: Counters,
 }
@@ -147,7 +148,7 @@ impl Sender {
             iteration,
             hash_key,
             next_tree: 0,
-            rest: Vec::new(),
+            rest: Rest::default(),
             limit: None,
             counters,
         })
@@ -192,11 +193,5 @@ impl Sender {
     #[must_use]
     pub const fn delta(&self) -> Block {
         self.iteration.delta.block()
-    }
-}
-
-impl Drop for Sender {
-    fn drop(&mut self) {
-        self.rest.zeroize();
     }
 }
