@@ -33,6 +33,9 @@ impl Pool {
     pub(crate) fn extend(&mut self, values: &[u64]) {
         self.make_room(values.len());
         match self.width {
+            8 if cfg!(target_endian = "little") => {
+                self.bytes.extend_from_slice(bytemuck::cast_slice(values));
+            }
             8 => values
                 .iter()
                 .for_each(|v| self.bytes.extend_from_slice(&v.to_le_bytes())),
@@ -66,7 +69,7 @@ impl Pool {
             2 => out.extend(bytes.chunks_exact(2).map(narrow::<2>)),
             _ => out.extend(bytes.iter().map(|b| u64::from(*b))),
         }
-        bytes.zeroize();
+        erase(bytes);
         self.taken = end;
         if self.taken == self.bytes.len() {
             self.bytes.clear();
@@ -113,9 +116,17 @@ impl Pool {
     /// What was taken is erased already, and what lies behind the last number was never written: pages that nobody touched stay so.
     fn erase(&mut self) {
         if let Some(left) = self.bytes.get_mut(self.taken..) {
-            left.zeroize();
+            erase(left);
         }
     }
+}
+
+/// Erases a word at a time: byte by byte would take as long as filling.
+fn erase(bytes: &mut [u8]) {
+    let (head, words, tail) = bytemuck::pod_align_to_mut::<u8, u64>(bytes);
+    head.zeroize();
+    words.zeroize();
+    tail.zeroize();
 }
 
 fn narrow<const W: usize>(bytes: &[u8]) -> u64 {

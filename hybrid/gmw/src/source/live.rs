@@ -256,15 +256,10 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
             64,
             |zeros, ones| {
                 for (zeros, ones) in zeros.chunks(64).zip(ones.chunks(64)) {
-                    let (mut first, mut second) = ([0u64; W], [0u64; W]);
-                    for (i, (zero, one)) in zeros.iter().zip(ones).enumerate() {
-                        let (zero, one) = (low(zero), low(one));
-                        let sums = first.iter_mut().zip(&mut second).enumerate();
-                        for (position, (first, second)) in sums {
-                            *first |= (zero >> position & 1) << i;
-                            *second |= ((zero ^ one) >> position & 1) << i;
-                        }
-                    }
+                    let first = std::array::from_fn(|position| plane(zeros, position));
+                    let second = std::array::from_fn(|position| {
+                        plane(zeros, position) ^ plane(ones, position)
+                    });
                     out.push(first, second);
                 }
             },
@@ -291,13 +286,7 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
             |colours, macs| {
                 choice.extend_from_slice(colours);
                 for macs in macs.chunks(64) {
-                    let mut first = [0u64; W];
-                    for (i, mac) in macs.iter().enumerate() {
-                        let mac = low(mac);
-                        for (position, first) in first.iter_mut().enumerate() {
-                            *first |= (mac >> position & 1) << i;
-                        }
-                    }
+                    let first = std::array::from_fn(|position| plane(macs, position));
                     out.push(first, [0; W]);
                 }
             },
@@ -515,9 +504,17 @@ fn join<const W: usize>(sent: &mut Bits<W>, received: &mut Bits<W>, a: Vec<u64>)
     Triples { a, b, c }
 }
 
+#[inline]
 fn low(block: &Block) -> u64 {
     let [low, _] = bytemuck::cast::<Block, [u64; 2]>(*block).map(u64::from_le);
     low
+}
+
+/// Bit `position` of up to 64 blocks, the first one's lowest.
+#[inline]
+fn plane(blocks: &[Block], position: usize) -> u64 {
+    let bits = blocks.iter().rev();
+    bits.fold(0, |word, block| word << 1 | low(block) >> position & 1)
 }
 
 /// For each choice bit the slots of those j that have it set.
@@ -573,10 +570,7 @@ fn received<R: RcotReceiver>(
         let (macs, _) = blocks.split_at_mut(left.min(piece));
         receiver.random_macs(ch, macs)?;
         colours.clear();
-        colours.extend(macs.chunks(64).map(|macs| {
-            let bits = macs.iter().enumerate();
-            bits.fold(0, |word, (i, mac)| word | (low(mac) & 1) << i)
-        }));
+        colours.extend(macs.chunks(64).map(|macs| plane(macs, 0)));
         hasher.hash_macs(macs).map_err(privet_ot::Error::from)?;
         each(&colours, macs);
         left -= macs.len();
