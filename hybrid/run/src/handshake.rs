@@ -10,7 +10,7 @@ use privet_plan::{Choice, Comparison, PlanOptions, Reveal};
 use serde::{Deserialize, Serialize};
 
 /// Version of everything that two parties must share beyond the channel.
-pub const PROTOCOL: u32 = 9;
+pub const PROTOCOL: u32 = 10;
 
 /// Largest offer, bytes. A graph of a thousand layers with class names takes some 100 kB, the largest
 /// projection 8 MiB.

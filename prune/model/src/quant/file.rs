@@ -5,9 +5,11 @@
 //! graph, postcard
 //! per node with parameters: weights, then biases; little-endian two's complement, as many bytes
 //!   each as the weights' width and the result's ring ask for
-//! in version 3: length u32 and text of a record of how the widths were found, or what was measured of them; never sent
+//! in versions 3 and 4: length u32 and text of a record of how the widths were found, or what was measured of them; never sent
 //! SHA-256 of everything before
 //! ```
+//!
+//! Version 4 is that of profile `approx`, which programs that read 2 and 3 alone do not know; its record may be empty.
 //!
 //! How many integers there are follows from the graph alone, which is validated before any is read.
 
@@ -17,7 +19,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::ir::{Graph, Model, Node, Op, Params, Tensor};
+use super::ir::{Graph, Model, Node, Op, Params, Profile, Tensor};
 use super::validate::{GraphError, Limits};
 use crate::ops;
 
@@ -25,6 +27,8 @@ const MAGIC: &[u8; 8] = b"PRIVETQ\n";
 const VERSION: u32 = 2;
 /// With a record.
 const RECORDED: u32 = 3;
+/// Of profile `approx`.
+const APPROX: u32 = 4;
 /// Longest record.
 const MAX_RECORD: usize = 1 << 16;
 const HASH: usize = 32;
@@ -57,7 +61,7 @@ pub enum FileError {
     Magic,
     /// Another version of the format.
     #[error(
-        "format version {got}, this program reads {VERSION} and {RECORDED}: quantise the model again"
+        "format version {got}, this program reads {VERSION} to {APPROX}: quantise the model again"
     )]
     Version {
         /// The file's.
@@ -121,9 +125,8 @@ pub fn write(path: &Path, model: &Model) -> Result<(), FileError> {
 /// # Errors
 /// A model that is not valid.
 pub fn encode(model: &Model) -> Result<Vec<u8>, FileError> {
-    let mut bytes = body(model, VERSION)?;
-    seal(&mut bytes);
-    Ok(bytes)
+    let approx = model.graph.profile == Profile::Approx;
+    written(model, approx.then_some(""))
 }
 
 /// The bytes of a file with a record of how its widths were found: for its owner, no part of the network.
@@ -131,19 +134,26 @@ pub fn encode(model: &Model) -> Result<Vec<u8>, FileError> {
 /// # Errors
 /// As [`encode`]; a record of more than 64 KiB.
 pub fn encode_recorded(model: &Model, record: &str) -> Result<Vec<u8>, FileError> {
-    let mut bytes = body(model, RECORDED)?;
-    let length = u32::try_from(record.len()).ok();
-    let length = length.filter(|_| record.len() <= MAX_RECORD);
-    let length = length.ok_or(FileError::Damaged("its record is too long"))?;
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(record.as_bytes());
-    seal(&mut bytes);
-    Ok(bytes)
+    written(model, Some(record))
 }
 
-fn seal(bytes: &mut Vec<u8>) {
+fn written(model: &Model, record: Option<&str>) -> Result<Vec<u8>, FileError> {
+    let version = match (model.graph.profile, record) {
+        (Profile::Approx, _) => APPROX,
+        (Profile::Exact | Profile::Drop { .. }, Some(_)) => RECORDED,
+        (Profile::Exact | Profile::Drop { .. }, None) => VERSION,
+    };
+    let mut bytes = body(model, version)?;
+    if let Some(record) = record {
+        let length = u32::try_from(record.len()).ok();
+        let length = length.filter(|_| record.len() <= MAX_RECORD);
+        let length = length.ok_or(FileError::Damaged("its record is too long"))?;
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(record.as_bytes());
+    }
     let hash = Sha256::digest(&*bytes);
     bytes.extend_from_slice(&hash);
+    Ok(bytes)
 }
 
 fn body(model: &Model, version: u32) -> Result<Vec<u8>, FileError> {
@@ -206,6 +216,7 @@ pub fn decode_recorded(bytes: &[u8]) -> Result<(Model, Option<String>), FileErro
     }
     let record = match version {
         RECORDED => Some(recorded(&mut rest)?),
+        APPROX => Some(recorded(&mut rest)?).filter(|record| !record.is_empty()),
         _ => None,
     };
     if !rest.is_empty() {
@@ -243,7 +254,7 @@ fn unsealed(bytes: &[u8]) -> Result<(&[u8], u32), FileError> {
     };
     let version = body.get(8..).and_then(<[u8]>::first_chunk);
     let got = u32::from_le_bytes(*version.ok_or(cut)?);
-    if got != VERSION && got != RECORDED {
+    if !(VERSION..=APPROX).contains(&got) {
         return Err(FileError::Version { got });
     }
     if Sha256::digest(body)[..] == hash[..] {

@@ -1,7 +1,7 @@
 //! Quantised files and graphs from strangers: nothing panics, nothing large is allocated.
 
 use privet_model::preprocess::Projection;
-use privet_model::quant::ir::{Graph, Model, Op};
+use privet_model::quant::ir::{Graph, Model, Op, Profile};
 use privet_model::quant::{Limits, Sparsity, file, summary};
 use sha2::{Digest, Sha256};
 
@@ -91,6 +91,34 @@ fn a_record_goes_with_the_file_and_not_with_the_network() {
     longer.push(b' ');
     assert!(file::decode(&sealed(longer)).is_err());
     assert!(file::encode_recorded(&model, &"x".repeat(1 << 17)).is_err());
+}
+
+/// Programs that know no such profile name the version; files of other profiles are as they were.
+#[test]
+fn profile_approx_has_a_version_of_its_own() {
+    let mut model = small_model();
+    let versions = |model: &Model| {
+        let written = [file::encode(model), file::encode_recorded(model, "{}")];
+        written.map(|bytes| bytes.unwrap()[8])
+    };
+    assert_eq!(versions(&model), [2, 3]);
+    model.graph.profile = Profile::Approx;
+    assert_eq!(versions(&model), [4, 4]);
+    for record in [None, Some("{}")] {
+        let bytes = match record {
+            None => file::encode(&model),
+            Some(record) => file::encode_recorded(&model, record),
+        };
+        let bytes = bytes.unwrap();
+        let (read, found) = file::decode_recorded(&bytes).unwrap();
+        assert_eq!((&read, found.as_deref()), (&model, record));
+        for end in 0..bytes.len() - 32 {
+            assert!(
+                file::decode(&sealed(bytes[..end].to_vec())).is_err(),
+                "{end}"
+            );
+        }
+    }
 }
 
 #[test]
