@@ -7,6 +7,8 @@ mod float_models;
 #[cfg(test)]
 mod nets;
 #[cfg(test)]
+mod quant_approx;
+#[cfg(test)]
 mod quant_file;
 #[cfg(test)]
 mod quant_float;

@@ -1,6 +1,8 @@
 //! What an inference uses up: masks, shares of products, triples. Made before the input is known.
 
 pub(super) mod prepare;
+#[cfg(test)]
+mod simulated;
 
 use std::collections::VecDeque;
 
