@@ -7,6 +7,7 @@
 mod auto;
 mod bench;
 mod demo;
+mod deviations;
 mod failure;
 mod gc;
 mod identity;

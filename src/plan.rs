@@ -16,10 +16,10 @@ use privet_plan::{
 };
 use serde_json::{Value, json};
 
+use crate::deviations::{DEVIATIONS, told};
 use crate::failure::Failure;
 use crate::models::{Loaded, QuantArgs, load, quantise, record};
 use crate::options::{OnlineArgs, StrictArgs, link_model};
-use crate::quantise::DEVIATIONS;
 use crate::rates::{Known, RatesPlace};
 use crate::table::{bytes, columns, count, seconds};
 use crate::terminal::{note, say, show};
@@ -477,7 +477,7 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
 fn print_record(record: &Value) {
     let measured = record.get(DEVIATIONS).cloned();
     if let Some(found) = measured.and_then(|found| serde_json::from_value(found).ok()) {
-        say!("{}\n", crate::quantise::told(&found));
+        say!("{}\n", told(&found));
         return;
     }
     let text = |key: &str| {

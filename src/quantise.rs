@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use privet_model::quant::ir::{Model, Profile};
-use privet_model::quant::{Deviations, Oracle, QuantError, file};
+use privet_model::quant::{Deviations, Oracle, file};
 use serde_json::json;
 
 use crate::auto::{self, AutoArgs};
+use crate::deviations::{DEVIATIONS, Measuring, deviations, told};
 use crate::failure::{Failure, Kind};
 use crate::models::{
     Loaded, QuantArgs, effective_preprocess, load, prepare, quantise, quantise_on, samples,
@@ -69,45 +69,6 @@ pub(crate) fn run(args: &Quantise) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where a file's record has what was measured of a network of profile `approx`.
-pub(crate) const DEVIATIONS: &str = "deviations";
-
-/// Inputs on which it is measured, at most.
-const MEASURED: usize = 100;
-
-/// How often truncations within one unit differ, with random shares; none for other profiles.
-pub(crate) fn deviations(
-    model: &Model,
-    inputs: &[Vec<f32>],
-) -> Result<Option<Deviations>, QuantError> {
-    if model.graph.profile != Profile::Approx {
-        return Ok(None);
-    }
-    let mut prg = privet_prim::Prg::random();
-    let inputs = inputs.get(..MEASURED).unwrap_or(inputs);
-    Deviations::measure(model, inputs, &mut || prg.next_u64()).map(Some)
-}
-
-/// What was measured, in a line.
-#[expect(clippy::cast_precision_loss, reason = "percentages of counts")]
-pub(crate) fn told(found: &Deviations) -> String {
-    let [values, differing] = found.total();
-    if found.inputs == 0 {
-        return "profile approx: each truncation is within one unit; without --data it was not measured how often it differs".to_owned();
-    }
-    format!(
-        "profile approx, measured in the clear with random shares on {} inputs: {:.1} % of {} truncated values are one unit off; \
-         {} of {} logits differ, by {} units at most; {} labels are the exact ones",
-        found.inputs,
-        100.0 * differing as f64 / values.max(1) as f64,
-        crate::table::count(values),
-        found.logits_differing,
-        found.logits,
-        found.greatest,
-        found.same_labels
-    )
-}
-
 /// Evaluate a model in the clear: labels, and accuracy where the true labels are given.
 #[derive(Args)]
 pub(crate) struct Evaluate {
@@ -158,6 +119,7 @@ pub(crate) fn evaluate(args: &Evaluate) -> Result<(), Failure> {
         .map(|t| t.shape.clone())
         .unwrap_or_default();
     let mut tally = Tally::default();
+    let mut deviations = Measuring::of(&model);
     for path in &args.input {
         let file = samples(path)?;
         let labels = match &args.labels {
@@ -179,6 +141,9 @@ pub(crate) fn evaluate(args: &Evaluate) -> Result<(), Failure> {
                 .map_err(|e| Failure::file(path.display(), e))?;
             let fixed = oracle
                 .evaluate(&integers)
+                .map_err(|e| Failure::file(path.display(), e))?;
+            deviations
+                .add(&oracle, &integers, &fixed)
                 .map_err(|e| Failure::file(path.display(), e))?;
             let float = match &float {
                 None => None,
@@ -216,12 +181,12 @@ pub(crate) fn evaluate(args: &Evaluate) -> Result<(), Failure> {
             }
         }
     }
-    summary(args, &tally, float.is_some());
+    summary(args, &tally, float.is_some(), deviations.found());
     Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "percentages of small counts")]
-fn summary(args: &Evaluate, tally: &Tally, has_float: bool) {
+fn summary(args: &Evaluate, tally: &Tally, has_float: bool, deviations: Option<&Deviations>) {
     let share = |n: usize| n as f64 / tally.labelled.max(1) as f64;
     if args.json {
         say!(
@@ -232,6 +197,7 @@ fn summary(args: &Evaluate, tally: &Tally, has_float: bool) {
                 "fixed_accuracy": (tally.labelled > 0).then(|| share(tally.fixed_right)),
                 "float_accuracy": (tally.labelled > 0 && has_float).then(|| share(tally.float_right)),
                 "same_label": has_float.then_some(tally.agree),
+                "deviations": deviations,
             })
         );
         return;
@@ -255,5 +221,8 @@ fn summary(args: &Evaluate, tally: &Tally, has_float: bool) {
             tally.agree,
             tally.inputs
         );
+    }
+    if let Some(found) = deviations {
+        say!("{}", told(found));
     }
 }

@@ -70,6 +70,17 @@ fn the_rate_of_errors_is_measured_told_and_kept() {
             "{layer}"
         );
     }
+    // Also on inputs of the user's.
+    let evaluate = ["evaluate", &file, "--input", &on.digits, "--count", "20"];
+    let labels = demo("digits-labels.idx");
+    let told = said(&[&evaluate[..], &["--labels", &labels]].concat());
+    assert!(
+        told.contains("20 inputs") && told.contains("are one unit off"),
+        "{told}"
+    );
+    let told = said(&[&evaluate[..], &["--labels", &labels, "--json"]].concat());
+    let told: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    assert_eq!(told["deviations"]["inputs"], 20);
     // An exact network has nothing to say.
     let (exact, made) = on.quantise("exact", &on.data());
     assert!(!text(&made.stdout).contains("one unit"));
@@ -118,6 +129,9 @@ fn no_report_calls_approximate_answers_exact() {
                 (&"approx".into(), &3.into())
             );
             assert_eq!(row["logits"], 30);
+            assert_eq!(row["simulated"]["inputs"], 3);
+            let share = row["truncations_differing_share"].as_f64().unwrap();
+            assert!((0.2..0.3).contains(&share), "{row}");
             let number = |key: &str| row[key].as_u64().unwrap();
             assert!(number("logits_differing") <= 30 && number("greatest_difference") < 64);
             assert_eq!(

@@ -89,32 +89,42 @@ pub fn approximate(z: i64, shift: u32, low: u64, [from, to]: [Ring; 2]) -> i64 {
 }
 
 impl Oracle<'_> {
-    /// As a secure run under profile `approx`: `low` gives, for a node and an element of its result, the low bits of the client's share of
-    /// what an approximate truncation reads (what is above the bits dropped does not matter); `visit` sees each tensor once, the input first,
-    /// but neither for an exact graph differs from [`Oracle::run`].
+    /// Evaluates as a secure run under profile `approx` does: `low` gives the low bits of the client's share of what an approximate truncation
+    /// reads, by node and element (bits above those dropped do not matter). `visit` sees each tensor once, the input first.
     ///
     /// # Errors
     /// An input of the wrong length or outside the input's ring.
     pub fn approximate(
         &self,
         input: &[i64],
+        low: impl FnMut(usize, usize) -> u64,
+        visit: impl FnMut(TensorId, &[i64]),
+    ) -> Result<(), EvalError> {
+        self.compared(input, low, |_, _| (), visit)
+    }
+
+    /// The same; `compare` sees of each approximate truncation what it should give and what it gives.
+    fn compared(
+        &self,
+        input: &[i64],
         mut low: impl FnMut(usize, usize) -> u64,
+        mut compare: impl FnMut(&[i64], &[i64]),
         visit: impl FnMut(TensorId, &[i64]),
     ) -> Result<(), EvalError> {
         let approximated = self.graph().approximated();
-        self.follow(
-            input,
-            |index, shift, z, rings| {
-                if approximated.get(index) != Some(&true) {
-                    return None;
-                }
-                let mask = u64::MAX >> (u64::BITS - shift.clamp(1, u64::BITS));
-                let each = z.iter().enumerate();
-                let each = each.map(|(i, z)| approximate(*z, shift, low(index, i) & mask, rings));
-                Some(each.collect())
-            },
-            visit,
-        )
+        let truncate = |index, shift: u32, z: &[i64], rings: [Ring; 2]| {
+            if approximated.get(index) != Some(&true) {
+                return None;
+            }
+            let mask = u64::MAX >> (u64::BITS - shift.clamp(1, u64::BITS));
+            let each = z.iter().enumerate();
+            let each = each.map(|(i, z)| approximate(*z, shift, low(index, i) & mask, rings));
+            let values: Vec<i64> = each.collect();
+            let exact = z.iter().map(|z| rings[1].wrap(floor_shift(*z, shift)));
+            compare(&exact.collect::<Vec<_>>(), &values);
+            Some(values)
+        };
+        self.follow(input, truncate, visit)
     }
 }
 
@@ -154,6 +164,14 @@ impl Deviations {
         each.fold([0; 2], |sum, t| [sum[0] + t.values, sum[1] + t.differing])
     }
 
+    /// The part of all truncated values that differ; none of nothing.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a share of counts")]
+    pub fn share(&self) -> Option<f64> {
+        let [values, differing] = self.total();
+        (values > 0).then(|| differing as f64 / values as f64)
+    }
+
     /// Measures a model of profile `approx` on real inputs; `draw` gives uniform words, for the parties' shares.
     ///
     /// # Errors
@@ -164,7 +182,7 @@ impl Deviations {
         draw: &mut dyn FnMut() -> u64,
     ) -> Result<Self, QuantError> {
         let oracle = Oracle::new(model)?;
-        let mut all = Self::none(&model.graph);
+        let mut all = Self::new(&model.graph);
         for (index, input) in inputs.iter().enumerate() {
             let integers = (model.graph.quantise_input(input))
                 .map_err(|source| QuantError::Calibration { index, source })?;
@@ -174,7 +192,9 @@ impl Deviations {
         Ok(all)
     }
 
-    fn none(graph: &Graph) -> Self {
+    /// Of no input yet.
+    #[must_use]
+    pub fn new(graph: &Graph) -> Self {
         let nodes = graph.nodes.iter().zip(graph.approximated());
         let truncations = nodes.filter(|(_, approximated)| *approximated);
         let truncations = truncations.map(|(node, _)| Deviation {
@@ -192,43 +212,34 @@ impl Deviations {
         }
     }
 
-    fn add(
+    /// One more input, of which the exact answer is known.
+    ///
+    /// # Errors
+    /// An input of the wrong length or outside the input's ring.
+    pub fn add(
         &mut self,
         oracle: &Oracle<'_>,
         input: &[i64],
         exact: &Evaluation,
         draw: &mut dyn FnMut() -> u64,
     ) -> Result<(), EvalError> {
-        let graph = oracle.graph();
-        let approximated = graph.approximated();
-        let (mut logits, mut place) = (Vec::new(), 0);
-        let visit = |id: TensorId, values: &[i64]| {
-            if id == graph.output {
-                logits = values.to_vec();
-            }
-        };
-        let truncations = &mut self.truncations;
-        oracle.follow(
+        let (output, mut logits) = (oracle.graph().output, Vec::new());
+        let mut truncations = self.truncations.iter_mut();
+        oracle.compared(
             input,
-            |index, shift, z, rings| {
-                if approximated.get(index) != Some(&true) {
-                    return None;
-                }
-                let mask = u64::MAX >> (u64::BITS - shift.clamp(1, u64::BITS));
-                let each = z
-                    .iter()
-                    .map(|z| approximate(*z, shift, draw() & mask, rings));
-                let values: Vec<i64> = each.collect();
-                let sure = z.iter().map(|z| rings[1].wrap(floor_shift(*z, shift)));
-                let differing = sure.zip(&values).filter(|(sure, value)| sure != *value);
-                if let Some(t) = truncations.get_mut(place) {
-                    t.values += z.len() as u64;
+            |_, _| draw(),
+            |exact, values| {
+                let differing = exact.iter().zip(values).filter(|(a, b)| a != b);
+                if let Some(t) = truncations.next() {
+                    t.values += values.len() as u64;
                     t.differing += differing.count() as u64;
                 }
-                place += 1;
-                Some(values)
             },
-            visit,
+            |id, values| {
+                if id == output {
+                    logits = values.to_vec();
+                }
+            },
         )?;
         let answer = Evaluation::new(logits);
         let differences = answer.logits.iter().zip(&exact.logits);
