@@ -181,3 +181,46 @@ fn what_approx_cannot_be_is_refused_with_one_line() {
     assert_eq!(made.status.code(), Some(2));
     assert!(text(&made.stderr).contains("none of exact, approx and drop-K"));
 }
+
+/// What people read, from both sides.
+#[test]
+fn client_and_server_say_that_the_answer_is_not_exact() {
+    let on = Quantised::new("approx-parties");
+    let (file, _) = on.quantise("approx", &on.data());
+    let ids = Identities::new(&on.scratch);
+    let open = ["--reveal", "logits", "--insecure-verify"];
+    let serve = ["--model", &file, "--backend", "ot,hybrid"];
+    let mut server = Server::start(&ids, &[&serve[..], &open].concat());
+    let input = ["--input", &on.digits, "--index", "0,1", "--backend", "ot"];
+    for (more, verdict) in [
+        (&open[..], "of 10 logits differ, by"),
+        (&open[2..], "the label of"),
+    ] {
+        let output = server
+            .client(&ids, &[&input[..], more].concat())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("the answer is not exact"));
+        let told = text(&output.stdout);
+        assert_eq!(told.matches("the answer is not exact").count(), 2, "{told}");
+        assert!(!told.contains("equal to"), "{told}");
+        // A label may differ, though these do not.
+        assert_eq!(told.matches(verdict).count(), 2, "{told}");
+        let served = server.line();
+        for inference in served["inferences"].as_array().unwrap() {
+            assert!(
+                inference["approximations"]["values"].as_u64() > Some(0),
+                "{served}"
+            );
+        }
+    }
+    // Garbled circuits are not for this network; the client hears why.
+    let refused = server.client(&ids, &["--input", &on.digits, "--backend", "gc"]);
+    let (code, line) = failure(&{ refused }.output().unwrap());
+    assert_eq!(
+        (code, line.contains("gc is not granted")),
+        (4, true),
+        "{line}"
+    );
+}

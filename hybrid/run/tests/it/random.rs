@@ -2,10 +2,11 @@
 
 use privet_model::quant::Sparsity;
 use privet_model::quant::ir::*;
+use privet_plan::Backend;
 
 use super::models::*;
 use super::ops::{check_inputs, inputs};
-use super::rig::Setting;
+use super::rig::{Setting, run};
 
 /// A value of a network that grows.
 #[derive(Clone, Copy)]
@@ -225,4 +226,34 @@ fn random_networks_agree_with_the_oracle() {
         let inputs = inputs(&model, seed, 1);
         check_inputs(&model, Setting::default(), &inputs);
     }
+}
+
+/// Wherever truncations stand: nothing contradicts the plan, and its bytes are moved. Values wrap here, so that a unit may be worth a whole ring.
+#[test]
+fn random_networks_run_within_a_unit_where_asked_to() {
+    let mut approximate = 0;
+    for seed in 0..24 {
+        let mut model = network(seed);
+        model.graph.profile = Profile::Approx;
+        let inputs = inputs(&model, seed, 0);
+        for backend in [Backend::Ot, Backend::Hybrid] {
+            let setting = Setting {
+                backend,
+                all_online: seed % 2 == 1,
+                ..Setting::default()
+            };
+            let (answers, plan) = run(&model, &inputs, setting).unwrap();
+            approximate += plan.approximations().unwrap().truncations;
+            for (before, (answer, report)) in (0..).zip(&answers) {
+                let logits = answer.logits.as_ref().unwrap();
+                assert_eq!(
+                    answer.label as usize,
+                    privet_model::quant::oracle::label(logits)
+                );
+                assert_eq!(report.online.bytes, plan.online_bytes(before), "{seed}");
+                assert_eq!(report.approximations, plan.approximations());
+            }
+        }
+    }
+    assert!(approximate > 20, "{approximate}");
 }
