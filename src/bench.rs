@@ -156,7 +156,7 @@ pub(crate) struct ImagenetArgs {
     memory_budget: Option<u64>,
     #[command(flatten)]
     strict: StrictArgs,
-    /// Rows for each way of a part of the design, all exact. ntt-cache (hybrid): weights are kept evaluated from a second inference on, or
+    /// Rows for each way of a part of the design, with the same answers. ntt-cache (hybrid): weights are kept evaluated from a second inference on, or
     /// evaluated again for each; the first file is gone through three times, the first two inferences not measured. comparison (hybrid, ot):
     /// shares compared by 1-of-16 transfers (few-transfers), or by private products of bits (few-bits).
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
