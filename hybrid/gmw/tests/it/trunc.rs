@@ -113,7 +113,7 @@ fn every_pair_of_shares_is_truncated_alone_within_one_unit() {
             // Without its rounding constant the number lies between two neighbours, or is one.
             let plain = x - half;
             assert!(ideal == plain >> shift || ideal == (plain + 2 * half - 1) >> shift);
-            sums[(x + 128) as usize] += ideal;
+            sums[usize::try_from(x + 128).unwrap()] += ideal;
         }
         // Each number has 256 pairs, each remainder of the client's share equally many.
         for (x, sum) in (-128..128).zip(sums) {
