@@ -232,7 +232,7 @@ impl Found {
                 _ => continue,
             };
             moved.bytes += phase.sent_bytes + phase.received_bytes;
-            moved.flights += phase.flights_received;
+            moved.flights += phase.flights;
         }
     }
 }

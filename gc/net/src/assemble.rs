@@ -94,14 +94,15 @@ impl Assembler {
         self.header_len += now.len();
         if self.header_len == HEADER {
             self.header_len = 0;
-            let Header { kind, len } = Header::decode(self.header)?;
+            let Header { kind, len, flight } = Header::decode(self.header)?;
             let large = kind == Kind::Data && !Frame::is_small(len);
             let buffer = if large {
                 std::mem::take(&mut self.spare)
             } else {
                 Vec::new()
             };
-            let frame = Frame::of_len(buffer, len);
+            let mut frame = Frame::of_len(buffer, len);
+            frame.flight = flight;
             if len == 0 {
                 self.finish(kind, frame)?;
             } else {
@@ -143,12 +144,7 @@ mod tests {
     use super::*;
 
     fn wire(kind: Kind, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = Header {
-            kind,
-            len: payload.len(),
-        }
-        .encode()
-        .to_vec();
+        let mut bytes = Header::control(kind, payload.len()).encode().to_vec();
         bytes.extend_from_slice(payload);
         bytes
     }

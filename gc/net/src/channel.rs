@@ -216,7 +216,8 @@ impl Channel {
 
     /// Counts what follows under `phase`; parts of a phase are separated by ` / `.
     ///
-    /// Pending bytes are counted where they were written, their frame where it leaves.
+    /// Pending bytes are counted where they were written, their frame where it leaves. A flight of a
+    /// new phase follows all that came before on this side, be it that it waits for it or not.
     pub fn set_phase(&mut self, phase: &'static str) {
         self.meter.set_phase(phase);
     }
@@ -307,7 +308,7 @@ impl Channel {
             let next = self.next_frame()?;
             let done = std::mem::replace(&mut self.arrived, next);
             self.taken = 0;
-            self.meter.received_frame();
+            self.meter.received_frame(self.arrived.flight);
             if let Some(recording) = &mut self.recording {
                 recording.push(self.arrived.payload());
             }
@@ -418,19 +419,20 @@ impl Channel {
 
     /// Moves the outgoing frame to the peer or to the writer thread.
     fn hand_on(&mut self) {
-        self.meter.sent_frame();
+        let flight = self.meter.sent_frame();
         self.lane.shared.work.progress();
         if matches!(self.port, Port::Replay { .. }) {
             self.out.clear();
             return;
         }
-        let frame = if Frame::is_small(self.out.len()) {
+        let mut frame = if Frame::is_small(self.out.len()) {
             let copy = Frame::copy_of(self.out.payload());
             self.out.clear();
             copy
         } else {
             std::mem::take(&mut self.out)
         };
+        frame.flight = flight;
         if let Port::Direct(peer) = &self.port {
             peer.deliver(frame);
         } else {

@@ -1,8 +1,9 @@
 //! Frames: the unit that travels on a lane.
 //!
 //! A frame on the wire is an 8-byte header and its payload: the payload's length (u32, little
-//! endian), the kind (one byte), three zero bytes. Each kind bounds the length; the bound is
-//! checked before anything is allocated.
+//! endian), the kind (one byte), the flight that a data frame belongs to (24 bits, little endian;
+//! zero in other kinds). Each kind bounds the length; the bound is checked before anything is
+//! allocated. What a peer says of flights is counted and nothing else.
 
 use crate::error::PeerMisbehaved;
 
@@ -55,17 +56,27 @@ impl Kind {
 pub(crate) struct Header {
     pub(crate) kind: Kind,
     pub(crate) len: usize,
+    /// The low 24 bits of a data frame's flight.
+    pub(crate) flight: u32,
 }
 
 impl Header {
+    /// Of a frame that is part of no flight.
+    pub(crate) const fn control(kind: Kind, len: usize) -> Self {
+        let flight = 0;
+        Self { kind, len, flight }
+    }
+
     pub(crate) fn encode(self) -> [u8; HEADER] {
         let [a, b, c, d] = u32::try_from(self.len).unwrap_or(u32::MAX).to_le_bytes();
-        [a, b, c, d, self.kind as u8, 0, 0, 0]
+        let [e, f, g, _] = self.flight.to_le_bytes();
+        [a, b, c, d, self.kind as u8, e, f, g]
     }
 
     pub(crate) fn decode(bytes: [u8; HEADER]) -> Result<Self, PeerMisbehaved> {
-        let [a, b, c, d, kind, zeros @ ..] = bytes;
-        if zeros != [0; 3] {
+        let [a, b, c, d, kind, e, f, g] = bytes;
+        let flight = u32::from_le_bytes([e, f, g, 0]);
+        if flight != 0 && kind != Kind::Data as u8 {
             return Err(PeerMisbehaved::NoFrame);
         }
         let kind = match kind {
@@ -79,7 +90,7 @@ impl Header {
         };
         let len = u32::from_le_bytes([a, b, c, d]);
         match usize::try_from(len) {
-            Ok(len) if len <= kind.limit() => Ok(Self { kind, len }),
+            Ok(len) if len <= kind.limit() => Ok(Self { kind, len, flight }),
             _ => Err(PeerMisbehaved::Length {
                 what: "a frame",
                 got: u64::from(len),
@@ -94,12 +105,19 @@ impl Header {
 pub(crate) struct Frame {
     buffer: Vec<u8>,
     len: usize,
+    /// The low 24 bits of its flight.
+    pub(crate) flight: u32,
 }
 
 impl Frame {
     /// An empty frame in a buffer that may have been used before.
     pub(crate) const fn recycled(buffer: Vec<u8>) -> Self {
-        Self { buffer, len: 0 }
+        let (len, flight) = (0, 0);
+        Self {
+            buffer,
+            len,
+            flight,
+        }
     }
 
     /// A frame of `len` payload bytes to be overwritten.
@@ -178,6 +196,7 @@ impl Frame {
         let header = Header {
             kind: Kind::Data,
             len: self.len,
+            flight: self.flight,
         }
         .encode();
         if let Some(place) = self.buffer.get_mut(START - HEADER..START) {
@@ -213,14 +232,11 @@ mod tests {
             Kind::Hello,
         ] {
             let header = Header {
-                kind,
-                len: kind.limit(),
+                flight: if kind == Kind::Data { 0xab_cdef } else { 0 },
+                ..Header::control(kind, kind.limit())
             };
             assert_eq!(Header::decode(header.encode()), Ok(header));
-            let over = Header {
-                kind,
-                len: kind.limit() + 1,
-            };
+            let over = Header::control(kind, kind.limit() + 1);
             assert!(matches!(
                 Header::decode(over.encode()),
                 Err(PeerMisbehaved::Length { got, .. }) if got == kind.limit() as u64 + 1
@@ -231,7 +247,7 @@ mod tests {
             Err(PeerMisbehaved::Kind { kind: 7 })
         );
         assert_eq!(
-            Header::decode([0, 0, 0, 0, 1, 0, 1, 0]),
+            Header::decode([0, 0, 0, 0, 2, 0, 1, 0]),
             Err(PeerMisbehaved::NoFrame)
         );
         assert!(Header::decode(*b"GET / HT").is_err());
@@ -247,6 +263,7 @@ mod tests {
         let mut again = Frame::of_len(frame.into_buffer(), 2);
         assert_eq!(again.payload(), b"ab");
         again.payload_mut().copy_from_slice(b"xy");
-        assert_eq!(again.wire_bytes(), b"\x02\0\0\0\x01\0\0\0xy");
+        again.flight = 0x3_0201;
+        assert_eq!(again.wire_bytes(), b"\x02\0\0\0\x01\x01\x02\x03xy");
     }
 }

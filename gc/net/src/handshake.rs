@@ -27,7 +27,7 @@ use std::{
 
 const MAGIC: [u8; 8] = *b"privet\r\n";
 /// The version of everything that this crate puts on the wire.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// What each party brings to a session.
 #[derive(Debug, Clone, Serialize, Deserialize)]

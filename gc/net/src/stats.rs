@@ -1,4 +1,9 @@
 //! What travelled: application bytes, frames and flights by phase; the wire's bytes apart.
+//!
+//! A flight is a one-way delay that a party waits out: flights are the longest chain of frames each
+//! of which left after the one before had arrived. Messages that follow each other without an answer
+//! between, and those of both parties at once, are one flight. A frame tells how long a chain it
+//! ends, so both parties count alike.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +20,8 @@ pub struct PhaseStats {
     pub sent_frames: u64,
     /// Frames received.
     pub received_frames: u64,
-    /// Times this party began to send after it had received (or first of all).
-    pub flights_sent: u64,
-    /// Times this party began to receive after it had sent (or first of all).
-    pub flights_received: u64,
+    /// One-way delays, both directions together.
+    pub flights: u64,
 }
 
 /// Counters of a lane or of a whole session, of one party.
@@ -47,11 +50,10 @@ impl Stats {
         total
     }
 
-    /// One-way flights of a phase or of the whole, both directions together.
+    /// One-way delays of all phases, one after the other.
     #[must_use]
     pub fn flights(&self) -> u64 {
-        let total = self.total();
-        total.flights_sent + total.flights_received
+        self.total().flights
     }
 
     /// What framing, heartbeats and TLS added to the bytes sent; 0 in memory.
@@ -67,11 +69,16 @@ impl Stats {
             .saturating_sub(self.total().received_bytes)
     }
 
-    /// Adds the counters of another lane; phases of the same name are summed.
+    /// Adds the counters of another lane; phases of the same name are summed, their flights taken to
+    /// be at once.
     pub fn merge(&mut self, other: &Self) {
         for phase in &other.phases {
             match self.phases.iter_mut().find(|p| p.name == phase.name) {
-                Some(mine) => mine.add(phase),
+                Some(mine) => {
+                    let flights = mine.flights.max(phase.flights);
+                    mine.add(phase);
+                    mine.flights = flights;
+                }
                 None => self.phases.push(phase.clone()),
             }
         }
@@ -86,8 +93,7 @@ impl PhaseStats {
         self.received_bytes += other.received_bytes;
         self.sent_frames += other.sent_frames;
         self.received_frames += other.received_frames;
-        self.flights_sent += other.flights_sent;
-        self.flights_received += other.flights_received;
+        self.flights += other.flights;
     }
 }
 
@@ -96,14 +102,14 @@ impl PhaseStats {
 pub(crate) struct Meter {
     phases: Vec<PhaseStats>,
     current: usize,
-    last: Option<Direction>,
+    /// The longest chain that has arrived: what is sent now is one longer.
+    arrived: u64,
+    /// The longest chain that was sent or has arrived.
+    longest: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Sent,
-    Received,
-}
+/// Bits of a chain's length that travel.
+const FLIGHT_BITS: u32 = 24;
 
 impl Meter {
     pub(crate) fn new() -> Self {
@@ -114,11 +120,13 @@ impl Meter {
         Self {
             phases: vec![start],
             current: 0,
-            last: None,
+            arrived: 0,
+            longest: 0,
         }
     }
 
     pub(crate) fn set_phase(&mut self, name: &str) {
+        self.arrived = self.longest;
         self.current = match self.phases.iter().position(|p| p.name == name) {
             Some(found) => found,
             None => {
@@ -137,12 +145,21 @@ impl Meter {
         }
     }
 
-    pub(crate) fn sent_frame(&mut self) {
+    /// Counts a frame; its flight's low bits.
+    pub(crate) fn sent_frame(&mut self) -> u32 {
         if let Some(phase) = self.phases.get_mut(self.current) {
             phase.sent_frames += 1;
-            phase.flights_sent += u64::from(self.last != Some(Direction::Sent));
         }
-        self.last = Some(Direction::Sent);
+        let flight = self.arrived.saturating_add(1);
+        self.reach(flight);
+        u32::try_from(flight & ((1 << FLIGHT_BITS) - 1)).unwrap_or_default()
+    }
+
+    fn reach(&mut self, flight: u64) {
+        if let Some(phase) = self.phases.get_mut(self.current) {
+            phase.flights += flight.saturating_sub(self.longest);
+        }
+        self.longest = self.longest.max(flight);
     }
 
     pub(crate) fn received_bytes(&mut self, bytes: usize) {
@@ -151,12 +168,20 @@ impl Meter {
         }
     }
 
-    pub(crate) fn received_frame(&mut self) {
+    /// Counts a frame of a flight whose low bits are given: the number next to those of late.
+    pub(crate) fn received_frame(&mut self, low: u32) {
         if let Some(phase) = self.phases.get_mut(self.current) {
             phase.received_frames += 1;
-            phase.flights_received += u64::from(self.last != Some(Direction::Received));
         }
-        self.last = Some(Direction::Received);
+        let (whole, half) = (1u64 << FLIGHT_BITS, 1u64 << (FLIGHT_BITS - 1));
+        let later = u64::from(low).wrapping_sub(self.longest) & (whole - 1);
+        let flight = if later < half {
+            self.longest.saturating_add(later)
+        } else {
+            self.longest.saturating_sub(whole - later)
+        };
+        self.arrived = self.arrived.max(flight);
+        self.reach(flight);
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -180,7 +205,7 @@ mod tests {
         meter.sent_bytes(sent);
         meter.sent_frame();
         meter.received_bytes(received);
-        meter.received_frame();
+        meter.received_frame(2);
         Stats {
             wire_sent: sent as u64 + 8,
             wire_received: received as u64 + 8,
@@ -196,20 +221,13 @@ mod tests {
         let by_name: Vec<_> = stats
             .phases
             .iter()
-            .map(|p| {
-                (
-                    p.name.as_str(),
-                    p.sent_bytes,
-                    p.received_bytes,
-                    p.flights_sent,
-                )
-            })
+            .map(|p| (p.name.as_str(), p.sent_bytes, p.received_bytes, p.flights))
             .collect();
-        assert_eq!(by_name, [("a / b", 50, 5, 2), ("c", 20, 2, 1)]);
+        assert_eq!(by_name, [("a / b", 50, 5, 2), ("c", 20, 2, 2)]);
         let total = stats.total();
         assert_eq!(
             (total.sent_bytes, total.received_bytes, stats.flights()),
-            (70, 7, 6)
+            (70, 7, 4)
         );
         assert_eq!((stats.overhead_sent(), stats.overhead_received()), (24, 24));
         let bytes = postcard::to_allocvec(&stats).unwrap();
@@ -219,7 +237,7 @@ mod tests {
     #[test]
     fn bytes_received_in_a_later_phase_than_their_frame_are_counted_there() {
         let mut meter = Meter::new();
-        meter.received_frame();
+        meter.received_frame(2);
         meter.set_phase("later");
         meter.received_bytes(5);
         let stats = meter.stats();
@@ -231,5 +249,72 @@ mod tests {
             ),
             ("later", 5)
         );
+    }
+
+    /// Two meters that hand each other's frames on.
+    #[test]
+    fn flights_are_the_longest_chain_of_frames_that_wait_for_each_other() {
+        let (mut a, mut b) = (Meter::new(), Meter::new());
+        let flights = |meter: &Meter| meter.stats().flights();
+        // Both at once, twice over.
+        for _ in 0..2 {
+            let (from_a, from_b) = (a.sent_frame(), b.sent_frame());
+            a.received_frame(from_b);
+            b.received_frame(from_a);
+        }
+        assert_eq!((flights(&a), flights(&b)), (2, 2));
+        // Several frames without an answer, then two answers.
+        let sent: Vec<u32> = (0..3).map(|_| a.sent_frame()).collect();
+        sent.into_iter().for_each(|frame| b.received_frame(frame));
+        let answers = [b.sent_frame(), b.sent_frame()];
+        answers
+            .into_iter()
+            .for_each(|frame| a.received_frame(frame));
+        assert_eq!((flights(&a), flights(&b)), (4, 4));
+        // Answers in turn, each to a message of the same flight.
+        let (one, two) = (
+            [a.sent_frame(), a.sent_frame()],
+            [b.sent_frame(), b.sent_frame()],
+        );
+        for i in 0..2 {
+            a.received_frame(two[i]);
+            b.received_frame(one[i]);
+            let (more, other) = (a.sent_frame(), b.sent_frame());
+            if i == 1 {
+                a.received_frame(other);
+                b.received_frame(more);
+            }
+        }
+        assert_eq!((flights(&a), flights(&b)), (6, 6));
+        // A party that sent last begins a phase with a frame of its own: another flight.
+        let last = a.sent_frame();
+        a.set_phase("next");
+        let first = a.sent_frame();
+        b.received_frame(last);
+        b.set_phase("next");
+        b.received_frame(first);
+        for meter in [&a, &b] {
+            let stats = meter.stats();
+            assert_eq!((stats.phases[0].flights, stats.phases[1].flights), (7, 1));
+        }
+    }
+
+    #[test]
+    fn chains_longer_than_their_bits_are_counted_on() {
+        let (mut a, mut b) = (Meter::new(), Meter::new());
+        (a.arrived, a.longest) = ((1 << FLIGHT_BITS) - 2, (1 << FLIGHT_BITS) - 2);
+        (b.arrived, b.longest) = (a.arrived, a.longest);
+        for _ in 0..4 {
+            b.received_frame(a.sent_frame());
+            a.received_frame(b.sent_frame());
+        }
+        assert_eq!(
+            (a.longest, b.longest),
+            ((1 << FLIGHT_BITS) + 6, (1 << FLIGHT_BITS) + 6)
+        );
+        // An old frame is not a new flight.
+        let longest = b.longest;
+        b.received_frame(2);
+        assert_eq!(b.longest, longest);
     }
 }

@@ -172,12 +172,7 @@ impl Sink {
     }
 
     pub(crate) fn control(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Error> {
-        let mut bytes = Header {
-            kind,
-            len: payload.len(),
-        }
-        .encode()
-        .to_vec();
+        let mut bytes = Header::control(kind, payload.len()).encode().to_vec();
         bytes.extend_from_slice(payload);
         self.bytes(&bytes)
     }

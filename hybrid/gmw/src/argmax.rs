@@ -101,10 +101,10 @@ impl<P: Party> Context<'_, P> {
         value_bits: u32,
     ) -> Result<Option<Vec<u32>>, Error> {
         let shares = self.argmax_shared(x, groups, value_bits)?;
-        let mut reveal = Reveal::<P>::new(shares.ring().bits(), shares.into_values());
-        self.run(&mut reveal)?;
+        let reveal = Reveal::<P>::new(shares.ring().bits(), shares.into_values());
+        let reveal = self.run(reveal)?;
         let most = (x.len() / groups.max(1)).saturating_sub(1) as u64;
-        let opened = reveal.finish().map(Zeroizing::new);
+        let opened = reveal.and_then(Reveal::finish).map(Zeroizing::new);
         let indices = opened.map(|opened| indices(most, &opened));
         Ok(indices.transpose()?)
     }

@@ -316,13 +316,13 @@ impl<P: Party> Context<'_, P> {
         };
         let (shape, chunk) = (self.shape(), self.chunk());
         let mut y = Shares::new(out, Vec::with_capacity(x.len()));
-        for x in x.values().chunks(chunk) {
-            let cost: OpCost = form.cost(x.len() as u64, shape)?;
-            let (material, prg) = self.start(&cost)?;
-            let mut core = Divide::new(form, shape, x, material, prg)?;
-            self.run(&mut core)?;
-            y.append(&Shares::new(out, core.finish()))?;
-        }
+        let cost = OpCost::chunked(x.len() as u64, chunk as u64, |n| form.cost(n, shape))?;
+        self.side_by_side(
+            &cost,
+            x.values().chunks(chunk),
+            |x, material, prg| Divide::new(form, shape, x, material, prg),
+            |core| Ok(y.append(&Shares::new(out, core.finish()))?),
+        )?;
         Ok(y)
     }
 }

@@ -6,12 +6,12 @@
 //!   the product mod 2^(l−1), so transfers are a bit shorter.
 //! - Cost for n: two flights; ⌈n/64⌉ words from the server, n·(l−1) bits from the client; no hash online.
 
-use privet_plan::cost::gmw as cost;
+use privet_plan::cost::gmw::{self as cost, OpCost};
 use privet_ring::{Party, Shares};
+use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::error::{ApiMisuse, Error};
-use crate::flights::Together;
 use crate::select::{Cross, each_bit};
 
 impl<P: Party> Context<'_, P> {
@@ -28,21 +28,28 @@ impl<P: Party> Context<'_, P> {
         ApiMisuse::length("words of signs", words, flips.len())?;
         let (ring, chunk) = (x.ring(), self.chunk());
         ApiMisuse::within("bits of a ring", ring.bits().into(), 2, 64)?;
-        let mut out = Shares::new(ring, Vec::with_capacity(x.len()));
-        for (index, x) in x.values().chunks(chunk).enumerate() {
-            let (material, _) = self.start(&cost::mirror(x.len() as u64, ring.bits()))?;
-            let flips = flips.iter().skip(index * (chunk / 64));
-            let flips: Vec<u64> = flips.take(x.len().div_ceil(64)).copied().collect();
-            let own = own::<P>(x, &flips);
-            let half = ring.bits() - 1;
-            let mut cross = Cross::new(half, x.len(), || x.to_vec(), || flips, material)?;
-            self.run(&mut Together::new(vec![&mut cross]))?;
-            let products = cross.finish();
-            let sum = own.iter().zip(&products);
-            let sum = sum.map(|(own, product)| own.wrapping_sub(product.wrapping_mul(2)));
-            out.append(&Shares::new(ring, sum.collect()))?;
-        }
-        Ok(out)
+        let cost = OpCost::chunked(x.len() as u64, chunk as u64, |n| {
+            Ok::<_, Error>(cost::mirror(n, ring.bits()))
+        })?;
+        let mut products = Zeroizing::new(Vec::with_capacity(x.len()));
+        self.side_by_side(
+            &cost,
+            x.values().chunks(chunk).enumerate(),
+            |(index, x), material, _| {
+                let flips = flips.iter().skip(index * (chunk / 64));
+                let flips = || flips.take(x.len().div_ceil(64)).copied().collect();
+                let half = ring.bits() - 1;
+                Ok(Cross::new(half, x.len(), || x.to_vec(), flips, material)?)
+            },
+            |cross| {
+                products.append(&mut cross.finish());
+                Ok(())
+            },
+        )?;
+        let own = own::<P>(x.values(), flips);
+        let sum = own.iter().zip(products.iter());
+        let sum = sum.map(|(own, product)| own.wrapping_sub(product.wrapping_mul(2)));
+        Ok(Shares::new(ring, sum.collect()))
     }
 }
 

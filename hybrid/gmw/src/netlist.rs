@@ -286,9 +286,16 @@ impl<P: Party> Context<'_, P> {
             demand,
             ..OpCost::default()
         };
-        let (material, _) = self.start(&cost)?;
-        let mut core = Evaluate::new(netlist, levels, inputs, material)?;
-        self.run(&mut core)?;
-        core.finish()
+        let mut out = Planes::zeros(0, 0);
+        self.side_by_side(
+            &cost,
+            [inputs],
+            |inputs, material, _| Evaluate::new(netlist, levels, inputs, material),
+            |core| {
+                out = core.finish()?;
+                Ok(())
+            },
+        )?;
+        Ok(out)
     }
 }

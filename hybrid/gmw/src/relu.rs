@@ -7,7 +7,7 @@
 //! - Cost: `privet_plan::cost::gmw::{drelu, relu, relu_trunc}`, to the byte.
 
 use privet_plan::compare::Shape;
-use privet_plan::cost::gmw as cost;
+use privet_plan::cost::gmw::{self as cost, OpCost};
 use privet_prim::Prg;
 use privet_ring::{BitShares, Party, Ring, Shares};
 use zeroize::Zeroize;
@@ -252,14 +252,22 @@ impl<P: Party> Context<'_, P> {
         let (ring, shape, chunk) = (x.ring(), self.shape(), self.chunk());
         let low = ring.bits() - 1;
         let mut words = Vec::with_capacity(x.len().div_ceil(64));
-        for x in x.values().chunks(chunk) {
-            let cost = cost::drelu(x.len() as u64, ring.bits(), shape)?;
-            let (material, prg) = self.start(&cost)?;
-            let operand = carry_operand::<P>(x, low);
-            let mut compare = Compare::new(shape, low, None, &operand, material, prg)?;
-            self.run(&mut compare)?;
-            words.extend(sign::<P>(compare.finish(), &top_bits(x, ring)));
-        }
+        let cost = OpCost::chunked(x.len() as u64, chunk as u64, |n| {
+            cost::drelu(n, ring.bits(), shape)
+        })?;
+        self.side_by_side(
+            &cost,
+            x.values().chunks(chunk),
+            |x, material, prg| {
+                let operand = carry_operand::<P>(x, low);
+                Compare::new(shape, low, None, &operand, material, prg)
+            },
+            |compare| {
+                words.extend(compare.finish());
+                Ok(())
+            },
+        )?;
+        let words = sign::<P>(words, &top_bits(x.values(), ring));
         Ok(BitShares::new(x.len(), words)?)
     }
 
@@ -283,13 +291,15 @@ impl<P: Party> Context<'_, P> {
         let most = i64::from(ring.bits()) - 2;
         ApiMisuse::within("bits dropped", shift.into(), 0, most)?;
         let mut y = Shares::new(out, Vec::with_capacity(x.len()));
-        for x in x.values().chunks(chunk) {
-            let cost = cost::relu_trunc(x.len() as u64, ring.bits(), shift, out.bits(), shape)?;
-            let (material, prg) = self.start(&cost)?;
-            let mut core = ReluTrunc::new(shape, ring, shift, out, x, material, prg)?;
-            self.run(&mut core)?;
-            y.append(&core.finish())?;
-        }
+        let cost = OpCost::chunked(x.len() as u64, chunk as u64, |n| {
+            cost::relu_trunc(n, ring.bits(), shift, out.bits(), shape)
+        })?;
+        self.side_by_side(
+            &cost,
+            x.values().chunks(chunk),
+            |x, material, prg| ReluTrunc::new(shape, ring, shift, out, x, material, prg),
+            |core| Ok(y.append(&core.finish())?),
+        )?;
         Ok(y)
     }
 }

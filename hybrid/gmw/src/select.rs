@@ -6,13 +6,14 @@
 //!   transfer of `(1 − 2 b_P)·x_P` with the peer's bit; both directions share two flights.
 //! - Cost for n: MUX 2 flights, ⌈n/64⌉ words and n·l bits from each party; B2A 2 flights, words one way and n·l bits the other.
 
-use privet_plan::cost::gmw as cost;
+use privet_plan::cost::gmw::{self as cost, OpCost};
 use privet_ring::{BitShares, Mismatch, Party, Ring, Shares};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
+use crate::convert::ToNumbers;
 use crate::error::{ApiMisuse, Error};
-use crate::flights::{Flights, Together};
+use crate::flights::Flights;
 use crate::material::Material;
 use crate::transfer::{Receive, Send};
 
@@ -194,19 +195,21 @@ impl<P: Party> Context<'_, P> {
     pub fn mux(&mut self, bits: &BitShares<P>, x: &Shares<P>) -> Result<Shares<P>, Error> {
         fit(bits.len(), x.len())?;
         let mut out = Shares::new(x.ring(), Vec::with_capacity(x.len()));
-        let chunk = self.chunk();
-        for (words, x) in bits
-            .words()
-            .chunks(chunk / 64)
-            .zip(x.values().chunks(chunk))
-        {
-            let ring = out.ring();
-            let (material, _) = self.start(&cost::mux(x.len() as u64, ring.bits()))?;
-            let mut mux = Mux::new(ring, words, x.len(), material)?;
-            mux.supply(x)?;
-            self.run(&mut mux)?;
-            out.append(&mux.finish())?;
-        }
+        let (chunk, ring) = (self.chunk(), x.ring());
+        let cost = OpCost::chunked(x.len() as u64, chunk as u64, |n| {
+            Ok::<_, Error>(cost::mux(n, ring.bits()))
+        })?;
+        let words = bits.words().chunks(chunk / 64);
+        self.side_by_side(
+            &cost,
+            words.zip(x.values().chunks(chunk)),
+            |(words, x), material, _| {
+                let mut mux = Mux::new(ring, words, x.len(), material)?;
+                mux.supply(x)?;
+                Ok(mux)
+            },
+            |mux| Ok(out.append(&mux.finish())?),
+        )?;
         Ok(out)
     }
 
@@ -216,14 +219,22 @@ impl<P: Party> Context<'_, P> {
     /// Material has run out; a failing channel or a misbehaving peer.
     pub fn b2a(&mut self, bits: &BitShares<P>, ring: Ring) -> Result<Shares<P>, Error> {
         let mut out = Shares::new(ring, Vec::with_capacity(bits.len()));
-        let chunk = self.chunk();
-        for words in bits.words().chunks(chunk / 64) {
-            let len = (bits.len() - out.len()).min(chunk);
-            let (material, _) = self.start(&cost::b2a(len as u64, ring.bits()))?;
-            let mut cross = Cross::b2a(ring.bits(), words, len, material)?;
-            self.run(&mut Together::new(vec![&mut cross]))?;
-            out.append(&Shares::new(ring, cross.finish_b2a(words, len)))?;
-        }
+        let (chunk, n) = (self.chunk(), bits.len());
+        let cost = OpCost::chunked(n as u64, chunk as u64, |n| {
+            Ok::<_, Error>(cost::b2a(n, ring.bits()))
+        })?;
+        let lens = (0..n).step_by(chunk).map(|from| (n - from).min(chunk));
+        self.side_by_side(
+            &cost,
+            bits.words().chunks(chunk / 64).zip(lens),
+            |(words, len), material, _| {
+                Ok(ToNumbers::xor(ring.bits(), words.to_vec(), len, material)?)
+            },
+            |core| {
+                let numbers = std::mem::take(&mut *core.finish());
+                Ok(out.append(&Shares::new(ring, numbers))?)
+            },
+        )?;
         Ok(out)
     }
 }

@@ -183,7 +183,7 @@ fn hash(
     let encode =
         |e: postcard::Error| PlanError::Options(format!("the plan cannot be encoded: {e}"));
     let mut hasher = Sha256::new();
-    hasher.update(b"privet plan 1");
+    hasher.update(b"privet plan 2");
     hasher.update(postcard::to_allocvec(graph).map_err(encode)?);
     hasher.update(postcard::to_allocvec(options).map_err(encode)?);
     let mut blocks = BTreeMap::new();

@@ -210,7 +210,8 @@ pub struct ReluTrunc {
     pub shape: Shape,
 }
 
-/// Elements that are compared side by side, at most.
+/// Elements of a batch of comparisons, at most: small enough for caches. Several batches are under way at once, see
+/// [`SIDE_BY_SIDE`](gmw::SIDE_BY_SIDE).
 pub const COMPARED: usize = 1 << 15;
 
 /// A linear layer on masked shares.

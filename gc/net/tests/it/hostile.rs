@@ -1,7 +1,7 @@
 //! Bytes that no honest peer sends.
 
 use super::parties::{SOON, dial, joined, listen, plain, quick, within};
-use privet_net::{Error, IoError, Listener, Options, PeerMisbehaved, Session};
+use privet_net::{Error, IoError, Listener, Options, PROTOCOL_VERSION, PeerMisbehaved, Session};
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -108,12 +108,12 @@ fn another_version_is_named_on_both_sides() {
     let error = refusal(&listener).to_string();
     assert_eq!(
         error,
-        "incompatible peer: the protocol version here is 1, there 99"
+        format!("incompatible peer: the protocol version here is {PROTOCOL_VERSION}, there 99")
     );
     let mut answer = [0; 20];
     socket.read_exact(&mut answer).unwrap();
     assert_eq!((answer[4], &answer[8..16]), (6, &b"privet\r\n"[..]));
-    assert_eq!(answer[16..20], 1u32.to_le_bytes());
+    assert_eq!(answer[16..20], PROTOCOL_VERSION.to_le_bytes());
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_lane_of_no_session_is_refused() {
     let listener = listen(&plain());
     let mut socket = TcpStream::connect(listener.local_addr()).unwrap();
     let mut join = b"privet\r\n".to_vec();
-    join.extend(1u32.to_le_bytes());
+    join.extend(PROTOCOL_VERSION.to_le_bytes());
     join.push(1);
     join.extend([7; 32]);
     join.push(1);
@@ -137,7 +137,7 @@ fn a_lane_of_no_session_is_refused() {
 fn a_hello_in_pieces_is_a_hello_and_a_cut_one_is_an_error() {
     let listener = listen(&plain());
     let mut hello = b"privet\r\n".to_vec();
-    hello.extend(1u32.to_le_bytes());
+    hello.extend(PROTOCOL_VERSION.to_le_bytes());
     hello.extend([0, 1]);
     for cut in [3, 8, 12, 20] {
         let mut socket = TcpStream::connect(listener.local_addr()).unwrap();
@@ -165,7 +165,7 @@ fn session_with_bare_peer() -> (Session, TcpStream) {
     let listener = listen(&plain());
     let mut socket = TcpStream::connect(listener.local_addr()).unwrap();
     let mut open = b"privet\r\n".to_vec();
-    open.extend(1u32.to_le_bytes());
+    open.extend(PROTOCOL_VERSION.to_le_bytes());
     // Open { lanes 1, window 2^20, heartbeat 50 ms, dead 400 ms, link "loopback", nonce }
     open.extend([0, 1, 0x80, 0x80, 0x40, 50, 0x90, 3, 8]);
     open.extend(b"loopback");
@@ -183,7 +183,7 @@ fn frames_that_break_the_rules_end_the_session_and_say_why() {
         (over, "a frame of 1048576 bytes, at most 262144 allowed"),
         (frame(9, b""), "frame of kind 9"),
         (
-            b"\x01\0\0\0\x01\0\0\x01x".to_vec(),
+            b"\x01\0\0\0\x02\0\0\x01x".to_vec(),
             "bytes that are no frame",
         ),
         (frame(3, b"abc"), "a number of 3 bytes"),
@@ -234,7 +234,7 @@ fn a_peer_that_never_reads_does_not_hold_this_side_for_ever() {
     });
     let mut socket = TcpStream::connect(listener.local_addr()).unwrap();
     let mut open = b"privet\r\n".to_vec();
-    open.extend(1u32.to_le_bytes());
+    open.extend(PROTOCOL_VERSION.to_le_bytes());
     open.extend([0, 1, 0x80, 0x80, 0x80, 0x40, 50, 0x90, 3, 8]);
     open.extend(b"loopback");
     open.extend([5; 32]);

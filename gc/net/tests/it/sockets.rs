@@ -307,7 +307,8 @@ fn several_clients_at_once_keep_apart() {
                     lane.recv(&mut back).unwrap();
                     assert_eq!(back[0], tag);
                 }
-                assert!(session.stats().flights() == 8);
+                // Lanes count as used at once.
+                assert_eq!(session.stats().flights(), 2);
             });
         }
         for _ in 0..6 {

@@ -80,9 +80,7 @@ fn numbers_known_ahead_save_their_bits_and_nothing_else_changes() {
         let phase = |name: &str| {
             let stats = left.stats();
             let found = stats.phases.iter().find(|phase| phase.name == name);
-            found.map_or((0, 0, 0), |p| {
-                (p.sent_bytes, p.received_bytes, p.flights_received)
-            })
+            found.map_or((0, 0, 0), |p| (p.sent_bytes, p.received_bytes, p.flights))
         };
         let (sent, received, _) = phase("ahead");
         assert_eq!((sent, received), (planned.ahead_bytes, 0), "{shape:?}");

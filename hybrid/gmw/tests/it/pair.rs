@@ -39,7 +39,16 @@ pub(crate) fn run<C: Send, S: Send>(
     client: impl FnOnce(&mut Context<'_, Client>) -> Result<C, Error> + Send,
     server: impl FnOnce(&mut Context<'_, Server>) -> Result<S, Error> + Send,
 ) -> (C, S, Moved) {
-    let (mut left, mut right) = Session::pair(1);
+    run_over(Session::pair(1), setting, client, server)
+}
+
+/// The same in these sessions.
+pub(crate) fn run_over<C: Send, S: Send>(
+    (mut left, mut right): (Session, Session),
+    setting: Setting,
+    client: impl FnOnce(&mut Context<'_, Client>) -> Result<C, Error> + Send,
+    server: impl FnOnce(&mut Context<'_, Server>) -> Result<S, Error> + Send,
+) -> (C, S, Moved) {
     let (down, down_end) = ideal::deal(Block::random(), Delta::random());
     let (up, up_end) = ideal::deal(Block::random(), Delta::random());
     let (c, s) = std::thread::scope(|scope| {
@@ -56,9 +65,7 @@ pub(crate) fn run<C: Send, S: Send>(
     let count = |session: &Session| {
         let stats = session.stats();
         let online = stats.phases.iter().find(|p| p.name == "online");
-        online.map_or((0, 0, 0), |p| {
-            (p.sent_bytes, p.received_bytes, p.flights_received)
-        })
+        online.map_or((0, 0, 0), |p| (p.sent_bytes, p.received_bytes, p.flights))
     };
     let ((sent, received, flights), other) = (count(&left), count(&right));
     assert_eq!((sent, received), (other.1, other.0));

@@ -1,10 +1,11 @@
 //! Signs, selection and ReLU with truncation against the clear meaning.
 
-use privet_plan::compare::Shape;
-use privet_plan::cost::gmw::{self as cost, OpCost};
+use privet_net::{Options, Session};
+use privet_plan::compare::{Leaves, Shape};
+use privet_plan::cost::gmw::{self as cost, OpCost, SIDE_BY_SIDE};
 use privet_ring::{Ring, floor_shift, open, open_bits};
 
-use super::pair::{Setting, check_cost, run, split, values};
+use super::pair::{Setting, check_cost, run, run_over, split, values};
 
 const WIDTHS: [u32; 6] = [8, 9, 16, 32, 37, 64];
 
@@ -129,5 +130,42 @@ fn selection_and_bits_as_numbers() {
             Ok::<_, privet_plan::compare::ShapeError>(cost)
         });
         check_cost(&moved, &cost.unwrap());
+    }
+}
+
+/// More batches than are under way at once, whose messages overflow what the channel takes unread, in both directions: nobody waits for
+/// ever, and all of a group wait as often as one.
+#[test]
+fn batches_side_by_side_neither_hang_nor_wait_more_often() {
+    let (ring, chunk) = (Ring::new(37).unwrap(), 1 << 14);
+    let values = values(ring, 12, 9 * chunk + 100);
+    let (c, s) = split(ring, &values);
+    for leaves in [Leaves::SharedAnd, Leaves::Transfer { digit_bits: 4 }] {
+        let shape = Shape {
+            leaves,
+            ..Shape::FEW_TRANSFERS
+        };
+        let options = Options {
+            window: 1 << 20,
+            ..Options::default()
+        };
+        let sessions = Session::pair_with(&options).unwrap();
+        let (c, s, moved) = run_over(
+            sessions,
+            Setting { shape, chunk },
+            |p| p.relu_trunc(&c, 12, ring),
+            |p| p.relu_trunc(&s, 12, ring),
+        );
+        let expected = values.iter().map(|v| floor_shift((*v).max(0), 12));
+        assert!(open(&c, &s).unwrap().into_iter().eq(expected));
+        let one = cost::relu_trunc(1, 37, 12, 37, shape).unwrap();
+        assert!(moved.flights <= u64::from(2 * one.latencies));
+        let cost = OpCost::chunked(values.len() as u64, chunk as u64, |n| {
+            cost::relu_trunc(n, 37, 12, 37, shape)
+        });
+        let cost = cost.unwrap();
+        let under_way = cost.client_bytes.min(cost.server_bytes) * SIDE_BY_SIDE as u64 / 10;
+        assert!(leaves != Leaves::SharedAnd || under_way > 2 * options.window);
+        check_cost(&moved, &cost);
     }
 }

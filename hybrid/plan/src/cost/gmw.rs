@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 use super::{LinkModel, Rates};
 use crate::compare::{Shape, ShapeError};
 
+/// Batches of an operation that are under way at once. What each keeps meanwhile bounds it: for ReLUs of 2^15 numbers 3 MB or so.
+pub const SIDE_BY_SIDE: usize = 8;
+
 /// Words of `n` bits.
 #[must_use]
 pub const fn words(n: u64) -> u64 {
@@ -227,7 +230,7 @@ impl OpCost {
         self.server_bytes += other.server_bytes * times;
     }
 
-    /// `n` elements in batches of `chunk`.
+    /// `n` elements in batches of `chunk`, of which [`SIDE_BY_SIDE`] at a time wait together.
     ///
     /// # Errors
     /// Whatever `cost` finds.
@@ -239,11 +242,18 @@ impl OpCost {
         let mut sum = Self::default();
         let (full, rest) = (n / chunk.max(1), n % chunk.max(1));
         if full > 0 {
-            sum.then(&cost(chunk)?, full);
+            let each = cost(chunk)?;
+            sum.beside(&each, full);
+            sum.latencies = each.latencies;
         }
         if rest > 0 {
-            sum.then(&cost(rest)?, 1);
+            let each = cost(rest)?;
+            sum.beside(&each, 1);
+            sum.latencies = each.latencies;
         }
+        let groups = n.div_ceil(chunk.max(1)).div_ceil(SIDE_BY_SIDE as u64);
+        let groups = u32::try_from(groups).unwrap_or(u32::MAX);
+        sum.latencies = sum.latencies.saturating_mul(groups);
         Ok(sum)
     }
 
