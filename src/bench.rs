@@ -7,8 +7,6 @@ use clap::{Args, Subcommand};
 use privet_benchmarks::deepsecure::BenchError;
 use privet_benchmarks::imagenet::Ablation;
 use privet_benchmarks::{Table, deepsecure, garble, he, imagenet, nonlinear, ot};
-use privet_model::quant::Oracle;
-use privet_model::quant::ir::Model;
 use privet_net::Link;
 use privet_plan::compare::Operand;
 use privet_plan::{Backend, Choice};
@@ -16,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::deviations::Measuring;
 use crate::failure::{Failure, Kind};
-use crate::models::{QuantArgs, prepare, samples};
+use crate::models::QuantArgs;
 use crate::options::{OnlineArgs, StrictArgs};
 use crate::table::columns;
 use crate::terminal::{note, say, show};
@@ -326,7 +324,7 @@ fn imagenet_run(args: &ImagenetArgs) -> Result<(), Failure> {
     let scratch = std::env::temp_dir().join(format!("privet-bench-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).map_err(|e| Failure::file(scratch.display(), e))?;
     let model = crate::models::quantised(&args.model, &args.quant)?;
-    let measured = measured(args, &model)?;
+    let measured = Measuring::on(&model, &args.input, &args.index)?;
     let path = scratch.join(format!("{}.pvq", model.graph.name));
     privet_model::quant::file::write(&path, &model)
         .map_err(|e| Failure::file(path.display(), e))?;
@@ -371,31 +369,6 @@ fn imagenet_run(args: &ImagenetArgs) -> Result<(), Failure> {
         return Err(Failure::check("answers differ from the clear result"));
     }
     show(&table, args.json)
-}
-
-/// How often truncations within one unit differ on the inputs, in the clear with random shares.
-fn measured(args: &ImagenetArgs, model: &Model) -> Result<Measuring, Failure> {
-    let mut measuring = Measuring::of(model);
-    if measuring.found().is_none() {
-        return Ok(measuring);
-    }
-    let graph = &model.graph;
-    let oracle = Oracle::new(model).map_err(|e| Failure::file(args.model.display(), e))?;
-    let shape = graph.tensor(graph.input).map_or(&[][..], |t| &t.shape);
-    for path in &args.input {
-        let file = samples(path)?;
-        let all: Vec<usize> = (0..file.len()).collect();
-        for index in or(&args.index, all) {
-            let wrong = |error: &dyn std::fmt::Display| Failure::file(path.display(), error);
-            let input = prepare(&file, index, &graph.preprocess, shape)?;
-            let integers = graph.quantise_input(&input).map_err(|e| wrong(&e))?;
-            let exact = oracle.evaluate(&integers).map_err(|e| wrong(&e))?;
-            measuring
-                .add(&oracle, &integers, &exact)
-                .map_err(|e| wrong(&e))?;
-        }
-    }
-    Ok(measuring)
 }
 
 fn nonlinear(args: &NonlinearArgs) -> Result<(), Failure> {

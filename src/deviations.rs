@@ -1,7 +1,13 @@
 //! What is measured, in the clear, of networks of profile `approx`: no report calls their answers exact.
 
+use std::fmt::Display;
+use std::path::PathBuf;
+
 use privet_model::quant::ir::{Model, Profile};
 use privet_model::quant::{Deviations, EvalError, Evaluation, Oracle, QuantError};
+
+use crate::failure::Failure;
+use crate::models::{prepare, samples};
 
 /// Where a file's record has what was measured of a network of profile `approx`.
 pub(crate) const DEVIATIONS: &str = "deviations";
@@ -23,6 +29,30 @@ impl Measuring {
             found: approximate.then(|| Deviations::new(&model.graph)),
             prg: privet_prim::Prg::random(),
         }
+    }
+
+    /// Of the samples of some files, all or those listed; nothing for other profiles.
+    pub(crate) fn on(model: &Model, files: &[PathBuf], listed: &[usize]) -> Result<Self, Failure> {
+        let mut measuring = Self::of(model);
+        if measuring.found.is_none() {
+            return Ok(measuring);
+        }
+        let graph = &model.graph;
+        let oracle = Oracle::new(model).map_err(|e| Failure::file(&graph.name, e))?;
+        let shape = graph.tensor(graph.input).map_or(&[][..], |t| &t.shape);
+        for path in files {
+            let wrong = |error: &dyn Display| Failure::file(path.display(), error);
+            let file = samples(path)?;
+            let all: Vec<usize> = (0..file.len()).collect();
+            for &index in if listed.is_empty() { &all } else { listed } {
+                let input = prepare(&file, index, &graph.preprocess, shape)?;
+                let integers = graph.quantise_input(&input).map_err(|e| wrong(&e))?;
+                let exact = oracle.evaluate(&integers).map_err(|e| wrong(&e))?;
+                let added = measuring.add(&oracle, &integers, &exact);
+                added.map_err(|e| wrong(&e))?;
+            }
+        }
+        Ok(measuring)
     }
 
     /// One more input; nothing for other profiles.

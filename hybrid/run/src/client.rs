@@ -1,9 +1,10 @@
 //! The client: asks, checks the plan, follows it, learns the answer.
 
+mod clear;
+
 use std::sync::Arc;
 use std::time::Instant;
 
-use privet_model::quant::ir::Profile;
 use privet_net::Session;
 use privet_plan::{Backend, Caps, Choice, Comparison, LinkModel, Party, Plan, Rates, Reveal};
 use serde::Serialize;
@@ -16,6 +17,7 @@ use crate::handshake::{ClearAnswer, Hello, MAX_OFFER, Offer, PROTOCOL, Reply, Re
 use crate::prepared::{Made, Shelf, Taken};
 use crate::report::{Progress, Report};
 use crate::store::Store;
+pub use clear::{Clear, Difference};
 
 /// What the client wants and what it refuses.
 #[derive(Debug, Clone)]
@@ -85,51 +87,6 @@ pub struct Answer {
     /// The clear result, where both sides allowed insecure verification.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clear: Option<Clear>,
-}
-
-/// The clear result beside the private one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Clear {
-    /// The oracle's label.
-    pub label: u32,
-    /// The oracle's logits.
-    pub logits: Vec<i64>,
-    /// Everything that was opened equals the oracle's; none under a profile that does not promise it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exact: Option<bool>,
-    /// Under profile `approx`: how far what was opened is from the oracle's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub difference: Option<Difference>,
-}
-
-/// Opened values beside the oracle's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Difference {
-    /// How many logits were opened.
-    pub logits: usize,
-    /// Those that are not the oracle's.
-    pub differing: usize,
-    /// By how many units at most.
-    pub greatest: u64,
-    /// Whether the label is the oracle's.
-    pub same_label: bool,
-}
-
-impl Difference {
-    fn of(answer: &Answer, clear: &ClearAnswer) -> Self {
-        let opened = answer.logits.as_deref().unwrap_or_default();
-        let units = opened
-            .iter()
-            .zip(&clear.logits)
-            .map(|(a, b)| a.abs_diff(*b));
-        let units: Vec<u64> = units.filter(|units| *units > 0).collect();
-        Self {
-            logits: opened.len(),
-            differing: units.len(),
-            greatest: units.into_iter().max().unwrap_or(0),
-            same_label: answer.label == clear.label,
-        }
-    }
 }
 
 /// An agreed session.
@@ -358,29 +315,7 @@ impl Client {
         let control = self.session.lane(0)?;
         control.send_msg(&Request::InsecureVerify(values.to_vec()))?;
         let clear: ClearAnswer = control.recv_msg(MAX_OFFER)?;
-        if self.plan.graph.profile == Profile::Approx {
-            return Ok(Clear {
-                difference: Some(Difference::of(answer, &clear)),
-                exact: None,
-                label: clear.label,
-                logits: clear.logits,
-            });
-        }
-        let exact = clear.label == answer.label
-            && answer
-                .logits
-                .as_ref()
-                .is_none_or(|logits| *logits == clear.logits)
-            && answer
-                .top
-                .as_ref()
-                .is_none_or(|top| *top == ranking(&clear.logits, top.len()));
-        Ok(Clear {
-            label: clear.label,
-            logits: clear.logits,
-            exact: Some(exact),
-            difference: None,
-        })
+        Ok(Clear::beside(answer, clear, self.plan.graph.profile))
     }
 }
 

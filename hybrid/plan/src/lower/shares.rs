@@ -5,6 +5,7 @@
 //! sign), and as additive shares of which the client's is a mask. Operations ask for the place that
 //! they work on; what is missing is converted once.
 
+mod activation;
 mod approx;
 mod compared;
 mod convert;

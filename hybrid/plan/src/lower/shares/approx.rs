@@ -3,7 +3,7 @@
 use privet_model::quant::ir::Node;
 
 use super::super::Lowering;
-use super::convert::Activation;
+use super::activation::Activation;
 use crate::error::PlanError;
 use crate::share::{ReluTrunc, ShareStep, TruncLocal, Work};
 use crate::step::BufferId;
