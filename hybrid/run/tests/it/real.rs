@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use privet_model::preprocess::Preprocess;
-use privet_model::quant::ir::Model;
+use privet_model::quant::ir::{Model, Profile};
 use privet_model::quant::{Frac, Placement, QuantOptions, quantise, range_of_bytes};
 use privet_model::readers::Samples;
 use privet_plan::{Backend, Plan, Reveal};
@@ -99,7 +99,14 @@ fn hybrid(model: &Model, input: Vec<i64>) -> (u32, Plan) {
     let clear = model.evaluate(&input).unwrap();
     let (answers, plan) = run(model, &[input], setting).unwrap();
     let (answer, report) = &answers[0];
-    assert_eq!(answer.logits.as_ref(), Some(&clear.logits));
+    if model.graph.profile == Profile::Approx {
+        let pairs = answer.logits.iter().flatten().zip(&clear.logits);
+        let most = pairs.map(|(a, b)| a.abs_diff(*b)).max();
+        // Some are one unit off; a wrap would be thousands.
+        assert!(most <= Some(64), "{most:?}");
+    } else {
+        assert_eq!(answer.logits.as_ref(), Some(&clear.logits));
+    }
     assert_eq!(report.online.bytes, plan.cost.inference.bytes());
     assert_eq!(report.offline.bytes, plan.offline_bytes(0));
     let hiding = report.hiding.unwrap();
@@ -131,7 +138,7 @@ fn a_residual_network_of_small_photographs() {
     hybrid(&model, input);
 }
 
-/// All of SqueezeNet's layers on the middle of a photograph, fraction bits dropped early and late: what is planned is what travels.
+/// All of SqueezeNet's layers on the middle of a photograph, fraction bits dropped early, late, and by each party alone: what is planned is what travels.
 #[test]
 fn squeezenet_on_a_piece_of_a_photograph() {
     let (Some(network), Some(photo)) = (
@@ -149,9 +156,15 @@ fn squeezenet_on_a_piece_of_a_photograph() {
     let input = preprocess
         .apply(&raw, photo.shape(), graph.input_shape())
         .unwrap();
-    let hashes = [Placement::Early, Placement::Late].map(|placement| {
+    let ways = [
+        (Placement::Early, Profile::Exact),
+        (Placement::Late, Profile::Exact),
+        (Placement::Early, Profile::Approx),
+    ];
+    let bytes = ways.map(|(placement, profile)| {
         let options = QuantOptions {
             placement,
+            profile,
             ..QuantOptions::fixed(25, 12)
         };
         let model = quantise(&graph, &options, std::slice::from_ref(&input)).unwrap();
@@ -159,9 +172,9 @@ fn squeezenet_on_a_piece_of_a_photograph() {
         let layers = layers.filter(|node| node.op.weight_bits().is_some());
         assert_eq!(layers.count(), 26);
         let integers = model.graph.quantise_input(&input).unwrap();
-        hybrid(&model, integers).1.hash
+        hybrid(&model, integers).1.cost.total().bytes()
     });
-    assert_ne!(hashes[0], hashes[1]);
+    assert!(bytes[0] > bytes[1] && bytes[1] > bytes[2], "{bytes:?}");
 }
 
 #[test]
