@@ -98,7 +98,7 @@ pub(crate) fn told(found: &Deviations) -> String {
     };
     format!(
         "profile approx, measured in the clear with random shares on {} inputs: {:.1} % of {} truncated values are one unit off; \
-         {} of {} logits differ, by {} units at most; {} labels are the exact ones",
+         {} of {} logits differ, by {} unit(s) at most; {} labels are the exact ones",
         found.inputs,
         100.0 * share,
         crate::table::count(values),

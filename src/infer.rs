@@ -265,7 +265,7 @@ fn show(
 fn verdict(clear: &Clear) -> String {
     match (&clear.difference, clear.exact) {
         (Some(d), _) if d.logits > 0 => format!(
-            "{} of {} logits differ, by {} units at most, from",
+            "{} of {} logits differ, by {} unit(s) at most, from",
             d.differing, d.logits, d.greatest
         ),
         (Some(d), _) if d.same_label => "the label of".to_owned(),

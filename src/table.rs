@@ -92,6 +92,9 @@ pub(crate) fn hiding(hiding: &Hiding, approximations: Option<&Approximations>) -
 
 /// What is not exact.
 pub(crate) fn approximations(of: &Approximations) -> String {
+    if of.truncations == 0 {
+        return "profile approx, but every truncation of this network is exact: none stands before another layer".to_owned();
+    }
     format!(
         "profile approx: {} truncations, of {} values together, are within one unit each; the answer is not exact",
         of.truncations,
@@ -163,6 +166,17 @@ mod tests {
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(3 << 20), "3.0 MiB");
         assert_eq!(seconds(0.0123), "12.3 ms");
+    }
+
+    #[test]
+    fn what_is_not_exact_is_told() {
+        let of = |truncations| Approximations {
+            truncations,
+            values: 1234,
+        };
+        let told = approximations(&of(2));
+        assert!(told.contains("2 truncations, of 1,234 values") && told.ends_with("not exact"));
+        assert!(approximations(&of(0)).contains("every truncation of this network is exact"));
     }
 
     #[test]
