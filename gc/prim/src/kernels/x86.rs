@@ -35,6 +35,9 @@ macro_rules! kernels {
         /// Instances that four vectors hold.
         const LANES: usize = 4 * BLOCKS;
 
+        /// Groups of `LANES` that are hashed side by side: a key schedule alone is a chain in which each step waits for the last.
+        const GROUPS: usize = 2;
+
         /// This kernel, if the machine can run it.
         pub(in crate::kernels) fn kernels() -> Option<&'static Kernels> {
             static KERNELS: Kernels = Kernels {
@@ -200,30 +203,46 @@ macro_rules! kernels {
         /// offsets; for a hash, `x` is the image of its input under [`sigma`].
         #[inline]
         #[target_feature(enable = $features)]
-        fn keyed<const N: usize>(mut w: [V; 4], x: &[V; 4], offsets: [V; N]) -> [[V; 4]; N] {
+        fn keyed<const N: usize>(w: [V; 4], x: &[V; 4], offsets: [V; N]) -> [[V; 4]; N] {
+            let [y] = keyed_groups([w], std::array::from_ref(x), offsets);
+            y
+        }
+
+        /// The same for `G` groups of `LANES` side by side.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn keyed_groups<const G: usize, const N: usize>(
+            mut w: [[V; 4]; G],
+            x: &[[V; 4]; G],
+            offsets: [V; N],
+        ) -> [[[V; 4]; N]; G] {
             let rot_word = splat(Block::from_bytes(ROT_WORD));
-            let mut y = [[zero(); 4]; N];
-            let k = round_keys(&w);
-            for p in 0..4 {
-                let first = xor(x[p], k[p]);
-                for (y, offset) in y.iter_mut().zip(offsets) {
-                    y[p] = xor(first, offset);
+            let mut y = [[[zero(); 4]; N]; G];
+            for g in 0..G {
+                let k = round_keys(&w[g]);
+                for p in 0..4 {
+                    let first = xor(x[g][p], k[p]);
+                    for (y, offset) in y[g].iter_mut().zip(offsets) {
+                        y[p] = xor(first, offset);
+                    }
                 }
             }
             for (round, constant) in RCON.iter().enumerate() {
-                let t = aesenclast(shuffle(w[3], rot_word), splat32(*constant));
-                w = next_words(w, t);
-                let mut k = round_keys(&w);
-                if round == 9 {
-                    k = each(|p| xor(k[p], x[p]));
-                }
-                for y in &mut y {
-                    for p in 0..4 {
-                        y[p] = if round < 9 {
-                            aesenc(y[p], k[p])
-                        } else {
-                            aesenclast(y[p], k[p])
-                        };
+                for g in 0..G {
+                    let t = aesenclast(shuffle(w[g][3], rot_word), splat32(*constant));
+                    w[g] = next_words(w[g], t);
+                    let mut k = round_keys(&w[g]);
+                    if round == 9 {
+                        k = each(|p| xor(k[p], x[g][p]));
+                    }
+                    for y in &mut y[g] {
+                        for p in 0..4 {
+                            y[p] = if round < 9 {
+                                aesenc(y[p], k[p])
+                            } else {
+                                aesenclast(y[p], k[p])
+                            };
+                        }
                     }
                 }
             }
@@ -279,14 +298,34 @@ macro_rules! kernels {
             }
         }
 
+        /// Keys, as words, and images of blocks under [`sigma`], for `GROUPS` groups from group `from` on; zeros after the chunk's end.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn inputs(
+            keys: &Keys,
+            first: u64,
+            from: usize,
+            chunk: &[Block],
+        ) -> ([[V; 4]; GROUPS], [[V; 4]; GROUPS]) {
+            let (mut words, mut x) = ([[zero(); 4]; GROUPS], [[zero(); 4]; GROUPS]);
+            let parts = (from..).zip(chunk.chunks(LANES));
+            for ((words, x), (group, part)) in words.iter_mut().zip(&mut x).zip(parts) {
+                let blocks = load_some::<4>(part);
+                *words = keys.words(first, group * LANES);
+                *x = each(|p| sigma(blocks[p]));
+            }
+            (words, x)
+        }
+
         #[target_feature(enable = $features)]
         fn hash_vectors(session: Block, first: u64, blocks: &mut [Block]) {
             let keys = Keys::new(session, 1);
-            for (group, chunk) in blocks.chunks_mut(LANES).enumerate() {
-                let x = load_some::<4>(chunk);
-                let x = each(|p| sigma(x[p]));
-                let [y] = keyed(keys.words(first, group * LANES), &x, [zero()]);
-                store_some(&y, chunk);
+            for (group, chunk) in blocks.chunks_mut(GROUPS * LANES).enumerate() {
+                let (words, x) = inputs(&keys, first, group * GROUPS, chunk);
+                let y = keyed_groups(words, &x, [zero()]);
+                for (part, [y]) in chunk.chunks_mut(LANES).zip(&y) {
+                    store_some(y, part);
+                }
             }
         }
 
@@ -300,15 +339,18 @@ macro_rules! kernels {
         ) {
             let keys = Keys::new(session, 1);
             let offset = sigma(splat(delta));
-            let groups = zeros.chunks_mut(LANES).zip(ones.chunks_mut(LANES));
+            let groups = zeros
+                .chunks_mut(GROUPS * LANES)
+                .zip(ones.chunks_mut(GROUPS * LANES));
             for (group, (zeros, ones)) in groups.enumerate() {
-                let x = load_some::<4>(zeros);
-                let x = each(|p| sigma(x[p]));
-                let words = keys.words(first, group * LANES);
-                let [zero, one] = keyed(words, &x, [zero(), offset]);
-                store_some(&zero, zeros);
-                // The feed-forward of the second is x ⊕ σ(Δ).
-                store_some(&each(|p| xor(one[p], offset)), ones);
+                let (words, x) = inputs(&keys, first, group * GROUPS, zeros);
+                let y = keyed_groups(words, &x, [zero(), offset]);
+                let parts = zeros.chunks_mut(LANES).zip(ones.chunks_mut(LANES));
+                for ((zeros, ones), [zero, one]) in parts.zip(&y) {
+                    store_some(zero, zeros);
+                    // The feed-forward of the second is x ⊕ σ(Δ).
+                    store_some(&each(|p| xor(one[p], offset)), ones);
+                }
             }
         }
 
