@@ -1,11 +1,12 @@
-//! The widest values seen on stated data, from exact evaluation without any reduction.
+//! The widest values seen on stated data, from evaluation without any reduction: exact, and under profile `approx` also with truncations
+//! within one unit.
 
 use privet_ring::Ring;
 
 use super::error::QuantError;
 use super::input::{InputError, quantise_value};
 use super::interval::{self, Interval, Needs};
-use super::ir::{Graph, Model, Node, Op, TensorId};
+use super::ir::{Graph, Model, Node, Op, Profile, TensorId};
 use super::oracle::Oracle;
 use crate::ops::avg_pool;
 
@@ -20,15 +21,32 @@ pub(super) fn seen(model: &Model, inputs: &[Vec<f32>]) -> Result<Option<Needs>, 
     let wide = widened(model)?;
     let mut observer = Observer::new(&wide);
     let oracle = Oracle::unchecked(&wide);
+    let mut stream = Stream(0);
     for (index, input) in inputs.iter().enumerate() {
         let integers = quantise(&wide.graph, input)
             .map_err(|source| QuantError::Calibration { index, source })?;
         oracle.run(&integers, |id, values| observer.visit(id, values))?;
+        if model.graph.profile == Profile::Approx {
+            let visit = |id, values: &[i64]| observer.visit(id, values);
+            oracle.approximate(&integers, |_, _| stream.word(), visit)?;
+        }
         if let Some(layer) = observer.huge.take() {
             return Err(QuantError::Huge { layer });
         }
     }
     Ok(observer.needs())
+}
+
+/// SplitMix64: low bits of shares for whoever looks at ranges alone, always the same ones.
+struct Stream(u64);
+
+impl Stream {
+    const fn word(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
 }
 
 /// As [`Graph::quantise_input`], of any width.

@@ -95,8 +95,8 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    /// With room for what truncations within one unit may move: each such unit reaches as far as the next layer with weights; what that makes of
-    /// it is left to the margin.
+    /// With room for what truncations within one unit may move: each such unit reaches as far as the next layer with weights; what these make of
+    /// units is seen on the data, and otherwise left to the margin.
     pub(super) fn moved(mut self, graph: &Graph) -> Self {
         let moved = graph.moved();
         for (need, units) in self.tensors.iter_mut().zip(&moved) {

@@ -3,7 +3,7 @@
 use privet_model::graph::{Linear, Op, ValueId};
 use privet_model::quant::ir::{self, Model, Profile};
 use privet_model::quant::{
-    Deviations, Oracle, Placement, QuantError, QuantOptions, Weights, approx, quantise,
+    Deviations, Oracle, Placement, QuantError, QuantOptions, Weights, approx, observed, quantise,
 };
 use privet_ring::Ring;
 
@@ -137,6 +137,62 @@ fn the_unit_is_left_free_in_every_ring() {
         Err(QuantError::Overflow(_))
     ));
     assert!(proven(Profile::Approx, edge - 1.0 / 256.0).is_ok());
+}
+
+/// A layer of many equal weights makes more than a unit of its inputs' units: ranges seen on data have it.
+#[test]
+fn what_layers_make_of_units_is_seen() {
+    let build = |inputs: usize| {
+        let mut net = Net::new(&[inputs], 36);
+        // Half a unit too much for each value: rounded up by chance.
+        let half = Linear {
+            inputs,
+            outputs: inputs,
+            weights: (0..inputs * inputs)
+                .map(|i| if i % (inputs + 1) == 0 { 0.5 } else { 0.0 })
+                .collect(),
+            bias: vec![0.0; inputs],
+        };
+        let halves = net.push(Op::Linear(half), &[net.input()]);
+        let sum = Linear {
+            inputs,
+            outputs: 1,
+            weights: vec![1.0; inputs],
+            bias: vec![0.0],
+        };
+        let sum = net.push(Op::Linear(sum), &[halves]);
+        let last = identity(&mut net, sum, 1);
+        net.finish(last)
+    };
+    let graph = build(64);
+    // 32 of 64 values are 511.5 units of 2^-8 and are rounded to 512, the others 0: a sum of 32 · 512 = 2^14.
+    let input: Vec<f32> = (0..64)
+        .map(|i| if i % 2 == 0 { 1023.0 / 256.0 } else { 0.0 })
+        .collect();
+    let seen = |profile| {
+        let options = QuantOptions {
+            profile,
+            ..QuantOptions::fixed(20, 8)
+        };
+        let model = quantise(&graph, &options, std::slice::from_ref(&input)).unwrap();
+        let seen = observed(&model, std::slice::from_ref(&input))
+            .unwrap()
+            .unwrap();
+        let at = model
+            .graph
+            .nodes
+            .iter()
+            .filter(|n| n.name == "Linear 2")
+            .last();
+        seen[at.unwrap().output.0 as usize]
+    };
+    assert_eq!(seen(Profile::Exact), [64.0, 64.0]);
+    let [lo, hi] = seen(Profile::Approx);
+    // About half of the 32 are rounded down.
+    assert!(
+        hi == 64.0 && lo < 64.0 - 4.0 / 256.0 && lo > 64.0 - 32.0 / 256.0,
+        "{lo}"
+    );
 }
 
 /// Within one unit of the exact truncation for every value and every low part of the client's share, unless the ring itself is left.
