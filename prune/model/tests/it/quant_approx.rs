@@ -178,12 +178,8 @@ fn what_layers_make_of_units_is_seen() {
         let seen = observed(&model, std::slice::from_ref(&input))
             .unwrap()
             .unwrap();
-        let at = model
-            .graph
-            .nodes
-            .iter()
-            .filter(|n| n.name == "Linear 2")
-            .last();
+        let mut nodes = model.graph.nodes.iter();
+        let at = nodes.rfind(|n| n.name == "Linear 2");
         seen[at.unwrap().output.0 as usize]
     };
     assert_eq!(seen(Profile::Exact), [64.0, 64.0]);
