@@ -205,7 +205,7 @@ fn plan_json(plan: &Plan, known: &Known, name: Link) -> Value {
         "client_bytes": total.client_bytes,
         "server_bytes": total.server_bytes,
         "bytes": total.bytes(),
-        "flights": total.flights,
+        "flights": total.flights.count(),
         "seconds": seconds.total(),
         "rates": known.origin(),
         "online": part(cost, seconds.online),
@@ -253,7 +253,7 @@ fn part(cost: &StepCost, seconds: f64) -> Value {
         "server_bytes": cost.server_bytes,
         "bytes": cost.bytes(),
         "ots": cost.cots + cost.client_silent + cost.server_silent,
-        "flights": cost.flights,
+        "flights": cost.flights.count(),
         "seconds": seconds,
     })
 }

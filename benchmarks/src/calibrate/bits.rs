@@ -176,7 +176,7 @@ pub(super) fn shares(pair: &Pair, flights: f64) -> Result<(f64, f64), CalibrateE
             )?;
             Ok(seconds)
         })?;
-        let waiting = f64::from(cost.latencies) / flights;
+        let waiting = f64::from(cost.flights().count()) / flights;
         let ands = 64 * (cost.demand.triples + 2 * cost.demand.common_triples);
         let counts = [ands as f64, cost.bytes() as f64];
         probes.push((counts, (seconds - waiting).max(seconds / 10.0)));

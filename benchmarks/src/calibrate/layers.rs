@@ -40,7 +40,8 @@ pub(super) fn shares(pair: &Pair, rates: &Rates) -> Result<[f64; 2], CalibrateEr
         let (plan, report) = quickest(pair, &shape, Backend::Hybrid, online)?;
         let cost = plan.cost.inference;
         let seconds = report.online.seconds;
-        let others = f64::from(cost.flights) / rates.flights + cost.clear as f64 / rates.clear;
+        let others =
+            f64::from(cost.flights.count()) / rates.flights + cost.clear as f64 / rates.clear;
         let counts = [cost.triples, cost.bytes()].map(|count| count as f64);
         found.push((counts, (seconds - others).max(seconds / 10.0)));
     }
@@ -99,7 +100,7 @@ pub(super) fn encryption(pair: &Pair, rates: &Rates) -> Result<[f64; 4], Calibra
         let (plan, report) = quickest(pair, &shape, Backend::Hybrid, offline)?;
         let cost = plan.cost.offline;
         let seconds = report.offline.seconds;
-        let others = f64::from(cost.flights) / rates.flights;
+        let others = f64::from(cost.flights.count()) / rates.flights;
         let counts = [cost.encrypted, cost.evaluated, cost.products, cost.answered];
         let own = (seconds - others).max(seconds / 10.0);
         found.push((counts.map(|count| count as f64), own));

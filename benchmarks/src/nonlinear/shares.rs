@@ -12,8 +12,8 @@ use privet_ot::cot::{self, Field};
 use privet_ot::rcot::{ExtensionReceiver, ExtensionSender};
 use privet_ot::silent::Parameters;
 use privet_plan::compare::{Operand, Shape};
-use privet_plan::cost::boolean;
 use privet_plan::cost::gmw::{self as cost, Argmax, Demand, OpCost, Truncation};
+use privet_plan::cost::{Round, boolean};
 use privet_plan::tournament::Tournament;
 use privet_prim::{Delta, Prg};
 use privet_ring::{Client, Party, Ring, Server, Shares};
@@ -90,12 +90,12 @@ impl Op {
                     demand,
                     client_bytes: online.client_bytes,
                     server_bytes: online.server_bytes,
-                    latencies: online.flights,
                     ..OpCost::default()
                 };
                 for unit in boolean::units(instances) {
                     cost.server_bytes += u64::from(bits) * unit.len().div_ceil(8) as u64;
-                    cost.latencies += 1;
+                    cost.rounds.extend(levels.iter().map(|_| Round::BOTH));
+                    cost.rounds.push(Round::SERVER);
                 }
                 cost
             }

@@ -3,6 +3,7 @@
 use privet_net::Session;
 use privet_ot::ideal as dealer;
 use privet_plan::compare::Shape;
+use privet_plan::cost::Round;
 use privet_plan::cost::gmw::{self as cost, Demand, Division, OpCost, Truncation};
 use privet_prim::{Block, Delta, Prg};
 use privet_ring::{Client, Party, Ring, Server, share};
@@ -116,7 +117,11 @@ fn honest(protocol: &Protocol, material: &(Vec<u8>, Vec<u8>)) -> Vec<[Vec<u8>; 2
     let (name, cost) = (protocol.name, &protocol.cost);
     assert_eq!(total(0), cost.client_bytes, "{name}");
     assert_eq!(total(1), cost.server_bytes, "{name}");
-    assert!(flights.len() <= cost.latencies as usize, "{name}");
+    let rounds = flights.iter().map(|[client, server]| Round {
+        client: !client.is_empty(),
+        server: !server.is_empty(),
+    });
+    assert_eq!(rounds.collect::<Vec<_>>(), cost.rounds, "{name}");
     flights
 }
 
@@ -343,7 +348,7 @@ fn selections_and_products_survive() {
             let mut cost = OpCost::default();
             (cost.demand.triples, cost.demand.common_triples) = (3, 2);
             cost.both(8 * (2 * 3 + 3 * 2));
-            cost.latencies = 1;
+            cost.rounds.push(Round::BOTH);
             cost_of(cost)
         },
         13,
@@ -366,13 +371,13 @@ fn netlists_survive() {
     let block = BlockSpec::AddShallow { bits: 6 };
     let netlist: &'static _ = Box::leak(Box::new(block.netlist().unwrap()));
     let levels: &'static _ = Box::leak(Box::new(Levels::new(netlist)));
-    let (step, demand) =
-        privet_plan::cost::boolean::cost(&privet_plan::cost::boolean::levels(netlist), N);
+    let ands = privet_plan::cost::boolean::levels(netlist);
+    let (step, demand) = privet_plan::cost::boolean::cost(&ands, N);
     let cost = OpCost {
         demand,
         client_bytes: step.client_bytes,
         server_bytes: step.server_bytes,
-        latencies: step.flights,
+        rounds: vec![Round::BOTH; ands.len()],
         ..OpCost::default()
     };
     fn begin<P: Party + 'static>(
@@ -399,7 +404,7 @@ fn openings_survive() {
         |_| {
             cost_of(OpCost {
                 server_bytes: (N as u64 * 5).div_ceil(8),
-                latencies: 1,
+                rounds: vec![Round::SERVER],
                 ..OpCost::default()
             })
         },

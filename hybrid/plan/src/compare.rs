@@ -14,7 +14,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::gmw::{Demand, OpCost, words};
-use crate::cost::{LinkModel, Rates};
+use crate::cost::{LinkModel, Rates, Round};
 pub use layout::{Layout, Leaf, Merge};
 
 /// How leaves are compared.
@@ -189,7 +189,10 @@ impl Shape {
                     }
                     cost.server_bytes += count * u64::from(shape.table_bits()) * n.div_ceil(8);
                 }
-                cost.latencies = if ahead { 1 } else { 2 };
+                if !ahead {
+                    cost.rounds.push(Round::CLIENT);
+                }
+                cost.rounds.push(Round::SERVER);
             }
             Leaves::PrivateAnd => {
                 let words = u64::from(bits) * w;
@@ -197,16 +200,17 @@ impl Shape {
                 if ahead {
                     cost.demand.fixed_oles += words;
                     cost.ahead_bytes += 8 * words;
+                    cost.rounds.push(Round::SERVER);
                 } else {
                     cost.demand.server_oles += words;
                     cost.client_bytes += 8 * words;
+                    cost.rounds.push(Round::BOTH);
                 }
-                cost.latencies = 1;
             }
             Leaves::SharedAnd => {
                 cost.demand.triples += u64::from(bits) * w;
                 cost.both(16 * u64::from(bits) * w);
-                cost.latencies = 1;
+                cost.rounds.push(Round::BOTH);
             }
         }
         for merge in layout.levels.iter().flatten() {
@@ -215,7 +219,8 @@ impl Shape {
             cost.demand.common_triples += common * w;
             cost.both(8 * w * (2 * triples + 3 * common));
         }
-        cost.latencies += u32::try_from(layout.levels.len()).unwrap_or(u32::MAX);
+        let levels = layout.levels.iter().map(|_| Round::BOTH);
+        cost.rounds.extend(levels);
         Ok(cost)
     }
 }

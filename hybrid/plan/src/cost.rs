@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::error::PlanError;
 
 pub mod boolean;
+pub mod flights;
 pub mod gmw;
 pub mod link;
 pub mod ot;
@@ -17,6 +18,7 @@ pub mod product;
 pub mod rates;
 pub mod silent;
 
+pub use flights::{Flights, Round};
 pub use link::LinkModel;
 pub use rates::{Rates, RatesError, Seconds};
 
@@ -54,8 +56,8 @@ pub struct StepCost {
     pub client_bytes: u64,
     /// Application bytes from server to client.
     pub server_bytes: u64,
-    /// One-way messages that wait for the other side.
-    pub flights: u32,
+    /// One-way delays that are waited out.
+    pub flights: Flights,
 }
 
 impl StepCost {
@@ -105,7 +107,7 @@ impl StepCost {
         self.answered += other.answered;
         self.client_bytes += other.client_bytes;
         self.server_bytes += other.server_bytes;
-        self.flights += other.flights;
+        self.flights.then(other.flights);
     }
 
     /// Adds `times` instances of a block.

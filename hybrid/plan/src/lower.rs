@@ -15,7 +15,7 @@ use privet_model::quant::ir::{Graph, Node, Op, Profile, Tensor, TensorId};
 use privet_netlists::catalogue::BlockSpec;
 
 use crate::cost::gmw::Demand;
-use crate::cost::{BlockCost, Known, StepCost, block_cost};
+use crate::cost::{BlockCost, Flights, Known, Round, StepCost, block_cost};
 use crate::error::PlanError;
 use crate::options::{Backend, Party, PlanOptions};
 use crate::step::{Buffer, BufferId, Domain, Step, StepKind};
@@ -153,7 +153,7 @@ impl Lowering<'_> {
             // The garbler sends its active labels.
             Party::Client => StepCost {
                 client_bytes: bits * 16,
-                flights: 1,
+                flights: Round::CLIENT.into(),
                 ..StepCost::default()
             },
         };
@@ -199,8 +199,11 @@ impl Lowering<'_> {
         offline.server_silent += demand.transfers_sent(false);
         if self.options.all_online {
             // Trees of silent OT take a message each way before the step's first.
-            offline.flights += if demand.is_empty() { 0 } else { 2 };
-            cost.add(&std::mem::take(&mut offline));
+            if !demand.is_empty() {
+                offline.flights.then(Flights::chain(2));
+            }
+            offline.add(&cost);
+            cost = std::mem::take(&mut offline);
         }
         self.charge((std::mem::size_of::<Step>() + layer.len()) as u64)?;
         let tweak_base = self.tweaks;
@@ -303,9 +306,18 @@ impl Lowering<'_> {
     /// Adds the bytes of a step's tables in the direction garbler to evaluator.
     fn with_tables(&self, mut cost: StepCost) -> StepCost {
         let bytes = cost.rows() * crate::cost::ROW_BYTES;
-        match self.options.garbler {
-            Party::Server => cost.server_bytes += bytes,
-            Party::Client => cost.client_bytes += bytes,
+        let sender = match self.options.garbler {
+            Party::Server => {
+                cost.server_bytes += bytes;
+                Round::SERVER
+            }
+            Party::Client => {
+                cost.client_bytes += bytes;
+                Round::CLIENT
+            }
+        };
+        if bytes > 0 {
+            cost.flights.then(sender.into());
         }
         cost
     }

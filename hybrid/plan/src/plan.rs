@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::cost::gmw::Demand;
-use crate::cost::{Cost, StepCost, boolean, silent};
+use crate::cost::{Cost, Flights, Round, StepCost, boolean, silent};
 use crate::error::PlanError;
 use crate::lattice::{BytePrice, Hiding, Lattice, schedule};
 use crate::lower::{LANES, lower};
@@ -252,12 +252,16 @@ fn offline(steps: &[Step], bits: &Demand) -> (StepCost, u64) {
         sum.client_bytes += lattice.set.key_bytes();
     }
     if !bits.is_empty() {
-        sum.flights += 2;
+        // Trees of silent OT, where any are due.
+        sum.flights.then(Flights::chain(2));
     }
     let layers = layers_under_encryption(steps);
-    sum.flights += schedule::flights(&schedule::moves(&layers));
+    let encrypted = schedule::flights(&schedule::moves(&layers));
+    sum.flights.then(Flights::chain(encrypted));
     // Turned material is the client's alone to send, behind everything else.
-    sum.flights += u32::from(bits.fixed_oles > 0 || !bits.fixed_tables.is_empty());
+    if bits.fixed_oles > 0 || !bits.fixed_tables.is_empty() {
+        sum.flights.then(Round::CLIENT.into());
+    }
     (sum, schedule::peak(&layers))
 }
 

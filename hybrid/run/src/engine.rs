@@ -121,6 +121,9 @@ impl Engine {
             }
             given => given,
         };
+        for lane in session.lanes_mut() {
+            lane.set_phase("inference");
+        }
         let (mark, began) = (Mark::of(session), Instant::now());
         let inference = self.inferences;
         self.inferences += 1;

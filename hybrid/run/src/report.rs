@@ -43,7 +43,7 @@ pub struct Phase {
     pub seconds: f64,
     /// Application bytes, both directions.
     pub bytes: u64,
-    /// One-way flights, both directions.
+    /// One-way delays that were waited out: the longest chain of messages that wait for each other.
     pub flights: u64,
 }
 

@@ -3,8 +3,8 @@
 use privet_gmw::netlist::Levels;
 use privet_gmw::netlist::planes::Planes;
 use privet_netlists::catalogue::BlockSpec;
-use privet_plan::cost::boolean;
 use privet_plan::cost::gmw::OpCost;
+use privet_plan::cost::{Round, boolean};
 use privet_prim::{Block, Prg};
 use privet_ring::Ring;
 
@@ -32,11 +32,11 @@ fn evaluate(block: BlockSpec, words: &[u64]) -> Vec<u64> {
         demand,
         client_bytes: step.client_bytes,
         server_bytes: step.server_bytes,
-        latencies: step.flights,
+        rounds: vec![Round::BOTH; boolean::levels(&netlist).len()],
         ..OpCost::default()
     };
     check_cost(&moved, &cost);
-    assert!(moved.flights <= u64::from(cost.latencies));
+    assert_eq!(moved.flights, u64::from(cost.flights().count()));
     let (c, s) = (c.words(), s.words());
     c.iter().zip(&s).map(|(c, s)| c ^ s).collect()
 }

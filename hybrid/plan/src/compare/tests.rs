@@ -20,7 +20,7 @@ fn figures(shape: Shape, cut: Option<u32>) -> (u64, u64, u32) {
     let n = 1 << 12;
     let cost = shape.cost(n, 36, cut).unwrap();
     let bits = 8 * (cost.client_bytes + cost.server_bytes) / n;
-    (bits, transfers(&cost.demand) / n, cost.latencies)
+    (bits, transfers(&cost.demand) / n, cost.flights().count())
 }
 
 /// The table of the design, 37-bit DReLU.

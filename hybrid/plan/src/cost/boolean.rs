@@ -10,8 +10,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use privet_netlists::catalogue::BlockSpec;
 use privet_netlists::{Gate, Netlist};
 
-use super::StepCost;
 use super::gmw::Demand;
+use super::{Round, StepCost};
 use crate::error::PlanError;
 
 /// Instances that are evaluated side by side, at most.
@@ -68,7 +68,7 @@ pub fn cost(levels: &[u64], instances: usize) -> (StepCost, Demand) {
             let bytes = 2 * ands * unit.len().div_ceil(8) as u64;
             online.client_bytes += bytes;
             online.server_bytes += bytes;
-            online.flights += 1;
+            online.flights.then(Round::BOTH.into());
         }
     }
     (online, demand)
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn large_layers_are_cut() {
         let (online, demand) = cost(&[3], LANES + 1);
-        assert_eq!(online.flights, 2);
+        assert_eq!(online.flights.count(), 2);
         assert_eq!(online.client_bytes, 6 * (LANES as u64 / 8 + 1));
         assert_eq!(online.triples, 64 * (3 * LANES as u64 / 64 + 1));
         assert_eq!(64 * demand.triples, online.triples);

@@ -1,4 +1,4 @@
-//! What work on shares takes: prepared material, bytes in each direction, latencies.
+//! What work on shares takes: prepared material, bytes in each direction, rounds.
 //!
 //! Bits travel 64 to a word and ring elements packed; these functions give the exact bytes of the protocols of `privet-gmw`, for
 //! one batch. [`OpCost::chunked`] sums over batches.
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LinkModel, Rates};
+use super::{Flights, LinkModel, Rates, Round};
 use crate::compare::{Shape, ShapeError};
 
 /// Batches of an operation that are under way at once. What each keeps meanwhile bounds it: for ReLUs of 2^15 numbers 3 MB or so.
@@ -199,8 +199,8 @@ pub struct OpCost {
     pub client_bytes: u64,
     /// Online bytes from server to client.
     pub server_bytes: u64,
-    /// One-way delays online, both parties sending at once.
-    pub latencies: u32,
+    /// Who sends online, message by message of a party: those of a round travel together.
+    pub rounds: Vec<Round>,
 }
 
 impl OpCost {
@@ -219,10 +219,29 @@ impl OpCost {
     /// Followed by another one, `times`.
     pub fn then(&mut self, other: &Self, times: u64) {
         self.beside(other, times);
-        self.latencies += other.latencies * u32::try_from(times).unwrap_or(u32::MAX);
+        (0..times).for_each(|_| self.rounds.extend(&other.rounds));
     }
 
-    /// Together with another one whose messages travel with this one's.
+    /// Together with another one that begins at a round of this one's.
+    pub fn join(&mut self, other: &Self, round: usize) {
+        self.beside(other, 1);
+        let end = round + other.rounds.len();
+        if self.rounds.len() < end {
+            self.rounds.resize(end, Round::default());
+        }
+        for (own, more) in self.rounds.iter_mut().skip(round).zip(&other.rounds) {
+            own.client |= more.client;
+            own.server |= more.server;
+        }
+    }
+
+    /// Flights online.
+    #[must_use]
+    pub fn flights(&self) -> Flights {
+        self.rounds.iter().collect()
+    }
+
+    /// Material and bytes of another one, whose messages travel with this one's.
     pub fn beside(&mut self, other: &Self, times: u64) {
         self.demand.add(&other.demand, times);
         self.ahead_bytes += other.ahead_bytes * times;
@@ -244,16 +263,15 @@ impl OpCost {
         if full > 0 {
             let each = cost(chunk)?;
             sum.beside(&each, full);
-            sum.latencies = each.latencies;
+            sum.rounds = each.rounds;
         }
         if rest > 0 {
             let each = cost(rest)?;
             sum.beside(&each, 1);
-            sum.latencies = each.latencies;
+            sum.rounds = each.rounds;
         }
         let groups = n.div_ceil(chunk.max(1)).div_ceil(SIDE_BY_SIDE as u64);
-        let groups = u32::try_from(groups).unwrap_or(u32::MAX);
-        sum.latencies = sum.latencies.saturating_mul(groups);
+        sum.rounds = sum.rounds.repeat(usize::try_from(groups).unwrap_or(1));
         Ok(sum)
     }
 
@@ -265,7 +283,9 @@ impl OpCost {
         let sent = self.client_bytes + self.ahead_bytes;
         let most = sent.max(self.server_bytes) as f64;
         let transfer = link.bytes_per_second.map_or(0.0, |rate| most / rate);
-        made as f64 / rates.cots + transfer + f64::from(self.latencies) * link.round_trip / 2.0
+        made as f64 / rates.cots
+            + transfer
+            + f64::from(self.flights().count()) * link.round_trip / 2.0
     }
 }
 
@@ -280,11 +300,12 @@ pub fn transfer(n: u64, bits: u32, client_sends: bool) -> OpCost {
     if client_sends {
         cost.demand.client_transfers = words(n);
         (cost.client_bytes, cost.server_bytes) = (sums, flips);
+        cost.rounds = vec![Round::SERVER, Round::CLIENT];
     } else {
         cost.demand.server_transfers = words(n);
         (cost.client_bytes, cost.server_bytes) = (flips, sums);
+        cost.rounds = vec![Round::CLIENT, Round::SERVER];
     }
-    cost.latencies = 2;
     cost
 }
 
@@ -298,7 +319,7 @@ pub fn mirror(n: u64, bits: u32) -> OpCost {
 #[must_use]
 pub fn mux(n: u64, bits: u32) -> OpCost {
     let mut cost = transfer(n, bits, true);
-    cost.beside(&transfer(n, bits, false), 1);
+    cost.join(&transfer(n, bits, false), 0);
     cost
 }
 
@@ -339,22 +360,18 @@ pub fn relu_trunc(
 ) -> Result<OpCost, ShapeError> {
     let cut = (shift > 0).then_some(shift);
     let mut cost = shape.cost(n, ring_bits - 1, cut)?;
-    let mut end = cost.latencies;
+    let mut end = cost.rounds.len();
     if let Some(cut) = cut {
         // The carry is converted while the rest of the tree is compared.
         let levels = shape.layout(ring_bits - 1, Some(cut))?.level_of_cut();
-        let leaves = cost.latencies - levels.1;
-        end = end.max(leaves + levels.0 + 1);
-        cost.beside(&transfer(n, out_bits, true), 1);
+        let known = end - levels.1 as usize + levels.0 as usize;
+        end = end.max(known + 1);
+        cost.join(&transfer(n, out_bits, true), known);
     }
-    cost.beside(
-        &transfer(n, out_bits.saturating_sub(ring_bits - shift), true),
-        1,
-    );
-    if out_bits > ring_bits - shift {
-        end = end.max(1);
-    }
-    cost.beside(&mux(n, out_bits), 1);
-    cost.latencies = end + 2;
+    let wrap = transfer(n, out_bits.saturating_sub(ring_bits - shift), true);
+    cost.join(&wrap, 0);
+    // A selection begins when what it waits for needs one message more.
+    end = end.max(wrap.rounds.len().saturating_sub(1));
+    cost.join(&mux(n, out_bits), end);
     Ok(cost)
 }

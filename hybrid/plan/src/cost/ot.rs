@@ -1,6 +1,6 @@
 //! Bytes of oblivious transfers.
 
-use super::StepCost;
+use super::{Round, StepCost};
 
 /// Cost of `bits` chosen-bit correlated OTs whose receiver is the client.
 #[must_use]
@@ -8,7 +8,7 @@ pub fn cot_input(bits: u64) -> StepCost {
     StepCost {
         cots: bits,
         client_bytes: extension_bytes(bits),
-        flights: 1,
+        flights: Round::CLIENT.into(),
         ..StepCost::default()
     }
 }
@@ -20,7 +20,7 @@ pub fn cot_secrets(units: impl Iterator<Item = u64>) -> StepCost {
     for bits in units {
         cost.cots += bits;
         cost.server_bytes += extension_bytes(bits);
-        cost.flights += 1;
+        cost.flights.then(Round::SERVER.into());
     }
     cost
 }

@@ -3,7 +3,7 @@
 use privet_ring::Ring;
 use privet_ring::linear::Geometry;
 
-use super::{LinkModel, Rates, StepCost};
+use super::{Flights, LinkModel, Rates, StepCost};
 
 /// Transfers of one batch.
 const BATCH: u64 = 1 << 18;
@@ -58,7 +58,7 @@ impl Product<'_> {
         self.geometry.products() * u64::from(self.bits(choosing))
     }
 
-    /// Transfers, bytes and flights without what the correlated OTs themselves move.
+    /// Transfers, bytes and flights, without the bytes that the correlated OTs themselves move; one flight for their trees.
     ///
     /// Per batch of `2^18 / B` choosers of `B` bits: the masked products, `l − i` bits each for bit i of the chooser, packed and
     /// padded to a byte; before them, where the choosers are not random, a bit per transfer from the other side.
@@ -93,7 +93,7 @@ impl Product<'_> {
             fields: self.fields(choosing),
             client_bytes,
             server_bytes,
-            flights: if wishes { batches.saturating_mul(2) } else { 1 },
+            flights: Flights::chain(1 + if wishes { batches.saturating_mul(2) } else { 1 }),
             ..StepCost::default()
         }
     }
@@ -139,7 +139,10 @@ mod tests {
         assert_eq!((cost.cots, cost.server_bytes), (37, 5));
         assert_eq!(cost.client_bytes, (37 * 38 / 2u64).div_ceil(8));
         let cost = product(&geometry, 8, Brings::Random).cost(Choosing::Inputs);
-        assert_eq!((cost.cots, cost.client_bytes, cost.flights), (37, 0, 1));
+        assert_eq!(
+            (cost.cots, cost.client_bytes, cost.flights.count()),
+            (37, 0, 2)
+        );
         let cost = product(&geometry, 8, Brings::Own { bits: 1 }).cost(Choosing::Inputs);
         assert_eq!((cost.cots, cost.client_bytes, cost.server_bytes), (1, 1, 5));
     }

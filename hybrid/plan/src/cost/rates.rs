@@ -196,12 +196,13 @@ impl Rates {
     }
 
     fn waiting(&self, cost: &StepCost, link: &LinkModel) -> f64 {
-        f64::from(cost.flights) * (link.round_trip / 2.0 + 1.0 / self.flights)
+        f64::from(cost.flights.count()) * (link.round_trip / 2.0 + 1.0 / self.flights)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Flights;
     use super::*;
 
     fn close(a: f64, b: f64) {
@@ -221,7 +222,7 @@ mod tests {
         let cost = StepCost {
             ands: 20_000_000,
             server_bytes: 640_000_000,
-            flights: 2,
+            flights: Flights::chain(2),
             ..StepCost::default()
         };
         close(rates().online(&cost, &LinkModel::LOOPBACK), 1.0);
@@ -236,7 +237,7 @@ mod tests {
             client_bytes: 50_000_000,
             server_bytes: 250_000_000,
             clear: 10_000_000_000,
-            flights: 10,
+            flights: Flights::chain(10),
             ..StepCost::default()
         };
         close(rates().online(&cost, &LinkModel::LOOPBACK), 3.0);
@@ -253,7 +254,7 @@ mod tests {
             answered: 6000,
             client_bytes: 100_000_000,
             server_bytes: 300_000_000,
-            flights: 2,
+            flights: Flights::chain(2),
             ..StepCost::default()
         };
         close(rates().offline(&cost, &LinkModel::LOOPBACK), 4.0);

@@ -3,7 +3,7 @@
 use privet_netlists::catalogue::BlockSpec;
 
 use super::Lowering;
-use crate::cost::StepCost;
+use crate::cost::{Round, StepCost};
 use crate::error::PlanError;
 use crate::options::Reveal;
 use crate::step::{BufferId, Port, StepKind};
@@ -45,7 +45,7 @@ impl Lowering<'_> {
         let bytes = self.buffer(from)?.opening_bytes();
         let cost = StepCost {
             server_bytes: bytes,
-            flights: 1,
+            flights: Round::SERVER.into(),
             ..StepCost::default()
         };
         self.push(LAYER, StepKind::Output { from, reveal }, cost)?;

@@ -6,7 +6,7 @@ use privet_plan::{
 };
 
 use super::models::*;
-use super::ops::{check_inputs, inputs};
+use super::ops::{check_flights, check_inputs, inputs};
 use super::rig::{Setting, run};
 
 /// A convolution of one plane to two, then `between` on its accumulators, then a linear layer.
@@ -229,6 +229,7 @@ fn clients_may_ask_for_a_comparison() {
                     let clear = model.evaluate(input).unwrap();
                     assert_eq!(answer.logits.as_ref(), Some(&clear.logits));
                     assert_eq!(report.online.bytes, plan.cost.inference.bytes());
+                    check_flights(&plan, report);
                 }
             }
         }

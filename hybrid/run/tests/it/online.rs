@@ -138,6 +138,7 @@ fn other_choices_of_the_plan_hold_as_well() {
         let (answer, report) = &answers[0];
         assert_eq!(answer.logits.as_ref(), Some(&clear.logits));
         assert_eq!(report.online.bytes, plan.online_bytes(0));
+        super::ops::check_flights(&plan, report);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use privet_model::quant::ir::*;
 use privet_netlists::catalogue::BlockSpec;
-use privet_plan::{Party, Reveal};
+use privet_plan::{Party, Plan, Reveal};
+use privet_run::Report;
 
 use super::models::*;
 use super::rig::{Setting, backends, run};
@@ -24,7 +25,25 @@ fn check(model: &Model, setting: Setting, seed: u64, random: usize) {
     check_inputs(model, setting, &inputs);
 }
 
-/// Every backend against the oracle, and its bytes against the plan's.
+/// Flights are those of the plan; where random OTs are made, at most: their trees are not due each time that they may be.
+pub(crate) fn check_flights(plan: &Plan, report: &Report) {
+    let backend = plan.options.backend;
+    if plan.options.garbler == Party::Client {
+        // How often its tables wait for the server's weights depends on lanes and units.
+        return;
+    }
+    let planned = [&plan.cost.inference, &plan.cost.offline];
+    let [online, offline] = planned.map(|cost| u64::from(cost.flights.count()));
+    let measured = [report.online.flights, report.offline.flights];
+    if plan.options.all_online {
+        assert!(measured[0] <= online, "{backend} {measured:?} {online}");
+    } else {
+        assert_eq!(measured[0], online, "{backend}");
+    }
+    assert!(measured[1] <= offline, "{backend} {measured:?} {offline}");
+}
+
+/// Every backend against the oracle, and its bytes and flights against the plan's.
 pub(crate) fn check_inputs(model: &Model, setting: Setting, inputs: &[Vec<i64>]) {
     for setting in backends(setting) {
         let backend = setting.backend;
@@ -41,6 +60,7 @@ pub(crate) fn check_inputs(model: &Model, setting: Setting, inputs: &[Vec<i64>])
             assert_eq!(report.online.bytes, planned, "{backend} online");
             let planned = plan.offline_bytes(before);
             assert_eq!(report.offline.bytes, planned, "{backend} offline");
+            check_flights(&plan, report);
         }
     }
 }

@@ -177,6 +177,7 @@ fn check(graph: &Graph) -> Model {
                 assert_eq!(answer.logits.as_ref(), Some(&clear.logits), "{at}");
                 assert_eq!(report.online.bytes, plan.cost.inference.bytes(), "{at}");
                 assert_eq!(report.offline.bytes, plan.offline_bytes(before), "{at}");
+                super::ops::check_flights(&plan, report);
             }
         }
     }

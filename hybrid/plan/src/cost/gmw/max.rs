@@ -1,6 +1,6 @@
 //! Greatest numbers, limits and averages: what they take.
 
-use super::{Division, OpCost, Truncation, drelu, mux};
+use super::{Division, OpCost, Round, Truncation, drelu, mux};
 use crate::compare::{Shape, ShapeError};
 use crate::tournament::Tournament;
 
@@ -102,7 +102,7 @@ impl Argmax {
     pub fn cost(&self, groups: u64, shape: Shape, chunk: u64) -> Result<OpCost, ShapeError> {
         let mut cost = self.shared(groups, shape, chunk)?;
         cost.server_bytes += (groups * u64::from(self.index_bits())).div_ceil(8);
-        cost.latencies += 1;
+        cost.rounds.push(Round::SERVER);
         Ok(cost)
     }
 }

@@ -1,6 +1,6 @@
 //! Truncation, change of ring and division: what they take.
 
-use super::{OpCost, transfer};
+use super::{OpCost, Round, transfer};
 use crate::compare::{Shape, ShapeError};
 
 /// What is known of the sign of shared numbers.
@@ -67,23 +67,19 @@ impl Truncation {
     /// A shape that does not exist.
     pub fn cost(&self, n: u64, shape: Shape) -> Result<OpCost, ShapeError> {
         let mut cost = OpCost::default();
-        let mut converted = OpCost::default();
         if let Some((bits, cut)) = self.compared() {
             cost = shape.cost(n, bits, cut)?;
-            converted.latencies = 2;
         }
+        let compared = cost.rounds.len();
         if self.has_carry() {
-            converted.beside(&transfer(n, self.out_bits, true), 1);
+            cost.join(&transfer(n, self.out_bits, true), compared);
         }
         let wrap = transfer(n, self.wrap_bits(), true);
-        match self.sign {
-            Sign::Any => converted.beside(&wrap, 1),
-            Sign::NonNegative => {
-                cost.beside(&wrap, 1);
-                cost.latencies = cost.latencies.max(wrap.latencies);
-            }
-        }
-        cost.then(&converted, 1);
+        let known = match self.sign {
+            Sign::Any => compared,
+            Sign::NonNegative => 0,
+        };
+        cost.join(&wrap, known);
         Ok(cost)
     }
 }
@@ -152,34 +148,25 @@ impl Division {
         let rest = shape.cost(n, self.rest_bits(), None)?;
         let bit = transfer(n, self.out_bits, true);
         let wrap = transfer(n, self.wrap_bits(), true);
-        let mut cost = OpCost::default();
-        if self.divides_ring() {
-            cost.then(&rest, 1);
-            if self.wrap_bits() > 0 {
-                cost.side(&shape.cost(n, self.ring_bits, None)?);
-            }
-            cost.then(&bit, 1);
-            cost.beside(&wrap, 1);
-            return Ok(cost);
+        let mut cost = rest.clone();
+        if !self.divides_ring() {
+            cost.beside(&rest, 2);
         }
-        cost.beside(&rest, 3);
-        cost.latencies = rest.latencies;
-        cost.side(&shape.cost(n, self.ring_bits, None)?);
-        // The wrap chooses between what the remainders' comparisons say.
-        cost.demand.common_triples += super::words(n);
-        cost.both(24 * super::words(n));
-        cost.latencies += 1;
-        cost.then(&bit, 1);
-        cost.beside(&bit, 1);
-        cost.beside(&wrap, 1);
+        if !self.divides_ring() || self.wrap_bits() > 0 {
+            cost.join(&shape.cost(n, self.ring_bits, None)?, 0);
+        }
+        if !self.divides_ring() {
+            // The wrap chooses between what the remainders' comparisons say.
+            cost.demand.common_triples += super::words(n);
+            cost.both(24 * super::words(n));
+            cost.rounds.push(Round::BOTH);
+        }
+        let chosen = cost.rounds.len();
+        cost.join(&bit, chosen);
+        if !self.divides_ring() {
+            cost.beside(&bit, 1);
+        }
+        cost.join(&wrap, chosen);
         Ok(cost)
-    }
-}
-
-impl OpCost {
-    /// Together with another one, which may take longer.
-    pub(super) fn side(&mut self, other: &Self) {
-        self.beside(other, 1);
-        self.latencies = self.latencies.max(other.latencies);
     }
 }

@@ -49,7 +49,7 @@ impl Lowering<'_> {
             triples: 64 * (cost.demand.triples + 2 * cost.demand.common_triples),
             client_bytes: cost.client_bytes,
             server_bytes: cost.server_bytes,
-            flights: cost.latencies,
+            flights: cost.flights(),
             ..StepCost::default()
         };
         let offline = StepCost {

@@ -9,7 +9,7 @@ use super::activation::Activation;
 use crate::compare::Shape;
 use crate::cost::gmw::{self, Demand, OpCost};
 use crate::cost::ot::cot_input;
-use crate::cost::{Known, ROW_BYTES, StepCost, boolean};
+use crate::cost::{Known, ROW_BYTES, Round, StepCost, boolean};
 use crate::error::PlanError;
 use crate::share::{Bridge, COMPARED, ReluTrunc, ShareStep, Work};
 use crate::step::{BitMap, BufferId, Domain, StepKind, WireStep, WireWords};
@@ -214,7 +214,7 @@ impl Lowering<'_> {
             }
             online.add_block(counted, source.elements as u64);
             online.server_bytes += online.rows() * ROW_BYTES;
-            online.flights += 1;
+            online.flights.then(Round::SERVER.into());
         }
         if target.domain == Domain::Arith {
             online.server_bytes += if self.boolean() {
@@ -222,7 +222,9 @@ impl Lowering<'_> {
             } else {
                 target.opening_bytes()
             };
-            online.flights += u32::from(self.boolean());
+            if self.boolean() {
+                online.flights.then(Round::SERVER.into());
+            }
         }
         let kind = StepKind::Share(ShareStep::Bridge(Bridge { block, from, out }));
         self.push_prepared(layer, kind, online, StepCost::default(), demand)

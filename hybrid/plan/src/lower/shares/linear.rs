@@ -7,7 +7,7 @@ use super::super::linear::SIGN_BITS;
 use super::super::{Lowering, unsupported};
 use crate::cost::gmw::Demand;
 use crate::cost::product::{Brings, Choosing, Product};
-use crate::cost::{LinkModel, Rates, StepCost};
+use crate::cost::{LinkModel, Rates, Round, StepCost};
 use crate::error::PlanError;
 use crate::lattice::Lattice;
 use crate::share::{Products, ShareLinear, ShareStep, convolution, geometry};
@@ -48,7 +48,7 @@ impl Lowering<'_> {
             let mut cost = lattice.cost(&packing, geometry.inputs());
             if self.options.all_online && cost.encrypted > 0 {
                 // Nothing of another layer is under way meanwhile.
-                cost.flights = 2;
+                cost.flights = [Round::CLIENT, Round::SERVER].iter().collect();
             }
             (Products::Encrypted(lattice), cost)
         } else {
@@ -105,7 +105,7 @@ impl Lowering<'_> {
         let out = self.new_words(elements, bits)?;
         let cost = StepCost {
             client_bytes: (elements as u64 * u64::from(bits)).div_ceil(8),
-            flights: 1,
+            flights: Round::CLIENT.into(),
             ..StepCost::default()
         };
         let step = StepKind::Share(ShareStep::Mask { input, out });
