@@ -38,6 +38,14 @@ impl Block {
         Self((((high as u128) << 64) | low as u128).to_le_bytes())
     }
 
+    /// The low 64 bits.
+    #[inline]
+    #[must_use]
+    pub fn low(&self) -> u64 {
+        let [low, _] = bytemuck::cast::<Self, [u64; 2]>(*self).map(u64::from_le);
+        low
+    }
+
     /// All ones if `bit`, all zeros if not; without a branch.
     #[inline]
     #[must_use]

@@ -33,6 +33,8 @@ pub struct Kernels {
     pub(crate) hash_pairs: fn(Block, u64, Block, &mut [Block], &mut [Block]),
     /// 128 rows of `⌈out.len() / 8⌉` bytes each.
     pub(crate) transpose: fn(&[&[u8]; 128], &mut [Block]),
+    /// Bit `position`, below 64, of each block, the first one's lowest.
+    pub(crate) plane: fn(&[Block; 64], u32) -> u64,
     /// Batch, Δ, steps, tables.
     ///
     /// # Safety

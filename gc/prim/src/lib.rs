@@ -7,7 +7,7 @@
 //! | [`Aes128`] | AES under a fixed key |
 //! | [`Prg`] | seed to stream |
 //! | [`Tccr`], [`Tweak`] | the hash of garbling and of OT, re-keyed for every use |
-//! | [`transpose_128`] | bit matrices of OT extension |
+//! | [`transpose_128`], [`bit_plane`] | bit matrices of OT extension, bits of many blocks |
 //! | [`halfgate`] | garbling and evaluating many instances side by side |
 //! | [`Lines`] | a buffer of blocks at cache-line boundaries |
 //! | [`kernels`] | which implementation runs; `PRIVET_KERNELS` forces one |
@@ -32,7 +32,7 @@ pub use error::Error;
 pub use lines::Lines;
 pub use prg::Prg;
 pub use tccr::{Tccr, Tweak};
-pub use transpose::transpose_128;
+pub use transpose::{bit_plane, transpose_128};
 
 /// Computational security in bits: every parameter is chosen for at least this.
 pub const COMP_SEC: u32 = 128;

@@ -32,6 +32,23 @@ pub(crate) fn transpose_with<R: AsRef<[u8]>>(
     Ok(())
 }
 
+/// Bit `position` of up to 64 blocks, the first one's lowest: a row of the transpose. Positions count modulo 64, within the low word.
+#[must_use]
+pub fn bit_plane(blocks: &[Block], position: u32) -> u64 {
+    plane_with(active(), blocks, position)
+}
+
+fn plane_with(kernels: &Kernels, blocks: &[Block], position: u32) -> u64 {
+    let position = position % 64;
+    if let Ok(blocks) = blocks.try_into() {
+        return (kernels.plane)(blocks, position);
+    }
+    let bits = (0..64).zip(blocks);
+    bits.fold(0, |word, (i, block)| {
+        word | (block.low() >> position & 1) << i
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +77,28 @@ mod tests {
                     });
                     assert_eq!(u128::from(*block), expected, "{} {n} {j}", kernels.name());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kernel_takes_the_bits_of_a_position() {
+        for n in [0, 1, 5, 63, 64, 65] {
+            let blocks: Vec<Block> = (0..n).map(|_| Block::random()).collect();
+            for (kernels, position) in available()
+                .iter()
+                .flat_map(|kernels| (0..130).map(move |position| (kernels, position)))
+            {
+                let expected = blocks
+                    .iter()
+                    .take(64)
+                    .enumerate()
+                    .fold(0, |sum, (i, block)| {
+                        let [low, ..] = bytemuck::cast::<Block, [u64; 2]>(*block).map(u64::from_le);
+                        sum | (low >> (position % 64) & 1) << i
+                    });
+                let got = plane_with(kernels, &blocks, position);
+                assert_eq!(got, expected, "{} {n} {position}", kernels.name());
             }
         }
     }

@@ -13,6 +13,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     hash: hash_many,
     hash_pairs,
     transpose,
+    plane,
     garble: halfgates::garble,
     evaluate: halfgates::evaluate,
 };
@@ -37,6 +38,13 @@ fn hash_pairs(session: Block, first: u64, delta: Block, zeros: &mut [Block], one
         *one = hash(session, index, *zero ^ delta);
         *zero = hash(session, index, *zero);
     }
+}
+
+pub(super) fn plane(blocks: &[Block; 64], position: u32) -> u64 {
+    blocks
+        .iter()
+        .rev()
+        .fold(0, |word, block| word << 1 | block.low() >> position & 1)
 }
 
 fn transpose(rows: &[&[u8]; 128], out: &mut [Block]) {

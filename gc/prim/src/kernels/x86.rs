@@ -50,6 +50,7 @@ macro_rules! kernels {
                 hash: hash_many,
                 hash_pairs,
                 transpose: super::transpose::transpose,
+                plane,
                 garble,
                 evaluate,
             };

@@ -15,7 +15,7 @@ use privet_ot::silent::{self, Parameters};
 use privet_ot::triples::Triples;
 use privet_ot::tweaks::{Domain, Hasher};
 use privet_plan::cost::gmw::{Demand, TableShape};
-use privet_prim::{Block, Delta};
+use privet_prim::{Block, Delta, bit_plane};
 use privet_ring::{Party, transpose_64};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -256,10 +256,11 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
             64,
             |zeros, ones| {
                 for (zeros, ones) in zeros.chunks(64).zip(ones.chunks(64)) {
-                    let first = std::array::from_fn(|position| plane(zeros, position));
-                    let second = std::array::from_fn(|position| {
-                        plane(zeros, position) ^ plane(ones, position)
-                    });
+                    let first = planes(zeros);
+                    let mut second: [u64; W] = planes(ones);
+                    for (second, first) in second.iter_mut().zip(&first) {
+                        *second ^= first;
+                    }
                     out.push(first, second);
                 }
             },
@@ -286,7 +287,7 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
             |colours, macs| {
                 choice.extend_from_slice(colours);
                 for macs in macs.chunks(64) {
-                    let first = std::array::from_fn(|position| plane(macs, position));
+                    let first = planes(macs);
                     out.push(first, [0; W]);
                 }
             },
@@ -302,8 +303,8 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
             64 * words,
             64,
             |zeros, ones| {
-                let zero = zeros.iter().map(low).collect();
-                let one = ones.iter().map(low).collect();
+                let zero = zeros.iter().map(Block::low).collect();
+                let one = ones.iter().map(Block::low).collect();
                 material.put_pairs(Pairs { zero, one });
             },
         )
@@ -318,7 +319,7 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
             64 * words,
             64,
             |colours, macs| {
-                let (choice, chosen) = (colours.to_vec(), macs.iter().map(low).collect());
+                let (choice, chosen) = (colours.to_vec(), macs.iter().map(Block::low).collect());
                 material.put_picks(Picks { choice, chosen });
             },
         )
@@ -352,7 +353,7 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
                         for (set, (zeros, ones)) in ones_of.iter().zip(keys) {
                             for (table, (zero, one)) in block.iter_mut().zip(zeros.iter().zip(ones))
                             {
-                                let masks = low(zero) & !set ^ low(one) & set;
+                                let masks = zero.low() & !set ^ one.low() & set;
                                 *table ^= (masks & all) << (unit * bits);
                             }
                         }
@@ -390,7 +391,7 @@ impl<P: Party, S: RcotSender, R: RcotReceiver> Live<P, S, R> {
                     for (unit, hashes) in macs.chunks_exact(group).enumerate() {
                         for hashes in hashes.chunks_exact(64) {
                             for (table, hash) in block.iter_mut().zip(hashes) {
-                                *table ^= (low(hash) & all) << (unit * bits);
+                                *table ^= (hash.low() & all) << (unit * bits);
                             }
                         }
                     }
@@ -504,17 +505,13 @@ fn join<const W: usize>(sent: &mut Bits<W>, received: &mut Bits<W>, a: Vec<u64>)
     Triples { a, b, c }
 }
 
-#[inline]
-fn low(block: &Block) -> u64 {
-    let [low, _] = bytemuck::cast::<Block, [u64; 2]>(*block).map(u64::from_le);
-    low
-}
-
-/// Bit `position` of up to 64 blocks, the first one's lowest.
-#[inline]
-fn plane(blocks: &[Block], position: usize) -> u64 {
-    let bits = blocks.iter().rev();
-    bits.fold(0, |word, block| word << 1 | low(block) >> position & 1)
+/// The lowest bits of up to 64 blocks, by position.
+fn planes<const W: usize>(blocks: &[Block]) -> [u64; W] {
+    let mut planes = [0; W];
+    for (plane, position) in planes.iter_mut().zip(0..) {
+        *plane = bit_plane(blocks, position);
+    }
+    planes
 }
 
 /// For each choice bit the slots of those j that have it set.
@@ -570,7 +567,7 @@ fn received<R: RcotReceiver>(
         let (macs, _) = blocks.split_at_mut(left.min(piece));
         receiver.random_macs(ch, macs)?;
         colours.clear();
-        colours.extend(macs.chunks(64).map(|macs| plane(macs, 0)));
+        colours.extend(macs.chunks(64).map(|macs| bit_plane(macs, 0)));
         hasher.hash_macs(macs).map_err(privet_ot::Error::from)?;
         each(&colours, macs);
         left -= macs.len();

@@ -2,6 +2,8 @@
 
 use std::arch::x86_64::*;
 
+use crate::kernels::portable::plane;
+
 super::kernels!(
     "aesni",
     "aes,ssse3",

@@ -19,6 +19,27 @@ type M = __mmask8;
 /// Blocks in a vector.
 const BLOCKS: usize = 4;
 
+fn plane(blocks: &[Block; 64], position: u32) -> u64 {
+    // SAFETY: `kernels` hands this out only where the features are present.
+    unsafe { plane_wide(blocks, position) }
+}
+
+#[target_feature(enable = "vaes,aes,avx512f,avx512bw")]
+fn plane_wide(blocks: &[Block; 64], position: u32) -> u64 {
+    let (lows, bit) = (
+        _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0),
+        splat64(1 << position),
+    );
+    let mut bytes = [0u8; 8];
+    for (byte, blocks) in bytes.iter_mut().zip(blocks.as_chunks::<8>().0) {
+        let (a, b) = blocks.split_at(BLOCKS);
+        // SAFETY: each half has a vector's blocks.
+        let (a, b) = unsafe { (load(a.as_ptr()), load(b.as_ptr())) };
+        *byte = _mm512_test_epi64_mask(_mm512_permutex2var_epi64(a, lows, b), bit);
+    }
+    u64::from_le_bytes(bytes)
+}
+
 #[inline]
 #[target_feature(enable = "vaes,aes,avx512f,avx512bw")]
 fn zero() -> V {
