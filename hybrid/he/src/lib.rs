@@ -9,7 +9,7 @@
 //! | 2 | server | [`PublicKey::parse`] | |
 //! | 3 | client | [`Keys::encrypt`] a batch of polynomials; gets its masks `r` at free coefficients | [`sizes::upload`] bytes |
 //! | 4 | server | [`Ciphertext::parse`], [`Inputs::new`] for each sum's inputs | |
-//! | 5 | server | [`Weights::encode`] or [`Weights::constants`], [`Products::accumulate`] | |
+//! | 5 | server | [`Weights::encode`] or [`Weights::constants`], [`Products::accumulate`]; for one use [`Products::accumulate_fresh`] | |
 //! | 6 | server | [`Products::take`] and [`PublicKey::reply`] with masks | [`sizes::reply`] bytes |
 //! | 7 | client | [`Keys::decrypt`]: wanted coefficients of product plus mask, modulo `2^l` | |
 //!
