@@ -87,13 +87,16 @@ impl Products {
     ) -> Result<(), Error> {
         self.belong((rows, columns), inputs)?;
         let mut encoder = Encoder::new(self.basis.parameters, (rows, columns), &fill)?;
-        for group in 0..rows.div_ceil(ROWS) {
-            for batch in 0..columns.div_ceil(BATCH) {
-                let lines = encoder.evaluate(group, batch)?;
-                self.add((group, batch), Factors::Lines(lines), inputs);
+        // Within the pool as a whole: each of these short loops would wake it.
+        rayon::scope(|_| {
+            for group in 0..rows.div_ceil(ROWS) {
+                for batch in 0..columns.div_ceil(BATCH) {
+                    let lines = encoder.evaluate(group, batch)?;
+                    self.add((group, batch), Factors::Lines(lines), inputs);
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Refuses weights of another size than these sums', and inputs of another size than the weights'.
