@@ -195,17 +195,15 @@ impl Compared {
     }
 }
 
-/// ReLU with exact truncation on additive shares.
+/// ReLU with exact truncation on additive shares, into a ring that all parts have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReluTrunc {
-    /// Words that enter.
-    pub from: BufferId,
+    /// Words that enter, and words that result: parts do not depend on each other and are worked at as one.
+    pub parts: Vec<(BufferId, BufferId)>,
     /// Width of the ring that they are read in.
     pub ring_bits: u32,
     /// Bits dropped.
     pub shift: u32,
-    /// Words that result.
-    pub out: BufferId,
     /// How signs are found.
     pub shape: Shape,
 }
@@ -274,7 +272,7 @@ impl ShareStep {
             }
             Self::Bridge(step) => vec![step.from, step.out],
             Self::TruncLocal(step) => vec![step.from, step.out],
-            Self::ReluTrunc(step) => vec![step.from, step.out],
+            Self::ReluTrunc(step) => step.parts.iter().flat_map(|(a, b)| [*a, *b]).collect(),
             Self::Compared(step) => vec![step.from, step.out],
         }
     }

@@ -349,3 +349,53 @@ fn a_server_that_dies_amid_an_inference_is_an_error() {
         "{outcome:?}"
     );
 }
+
+/// Two layers of one tensor whose ReLUs do not depend on each other: one step, with the flights of one; not where one reads the other's
+/// result, or where their forms differ.
+#[test]
+fn branches_wait_together() {
+    let network = |second: u32, chained: bool| {
+        let mut s = Stream(12);
+        let mut b = Build::new(&[6], 12, 3);
+        let relu = |b: &mut Build, sum, n, bits| {
+            let relu = b.op(Op::Relu, &[sum], &[n], bits, 6, None);
+            b.op(Op::Trunc { shift: 3 }, &[relu], &[n], 15, 3, None)
+        };
+        let one = fully(&mut b, &mut s, TensorId(0), [6, 70], 18);
+        let one = relu(&mut b, one, 70, 18);
+        let (from, inputs) = if chained { (one, 70) } else { (TensorId(0), 6) };
+        let two = fully(&mut b, &mut s, from, [inputs, 5], second);
+        let two = relu(&mut b, two, 5, second);
+        let joined = b.op(Op::Concat { axis: 0 }, &[one, two], &[75], 15, 3, None);
+        let last = fully(&mut b, &mut s, joined, [75, 3], 28);
+        b.op(Op::Trunc { shift: 3 }, &[last], &[3], 25, 3, None);
+        b.finish()
+    };
+    let relus = |model: &Model, backend| {
+        let steps = plan(model, backend).unwrap().steps.into_iter();
+        let parts = steps.filter_map(|step| {
+            let StepKind::Share(ShareStep::ReluTrunc(relu)) = step.kind else {
+                return None;
+            };
+            Some(relu.parts.len())
+        });
+        parts.collect::<Vec<_>>()
+    };
+    let joined = network(18, false);
+    let apart = [network(18, true), network(17, false)];
+    for backend in [Backend::Ot, Backend::Hybrid] {
+        assert_eq!(relus(&joined, backend), [2], "{backend}");
+        for model in &apart {
+            assert_eq!(relus(model, backend), [1, 1], "{backend}");
+        }
+    }
+    for model in apart.iter().chain([&joined]) {
+        for all_online in [false, true] {
+            let setting = Setting {
+                all_online,
+                ..Setting::default()
+            };
+            check_inputs(model, setting, &inputs(model, 5, 2));
+        }
+    }
+}

@@ -49,10 +49,9 @@ impl Lowering<'_> {
             return Ok(());
         }
         let step = ReluTrunc {
-            from: local,
+            parts: vec![(local, out)],
             ring_bits: left,
             shift: 0,
-            out,
             shape: self.relu_shape(local),
         };
         self.compared_relu(node, step)?;

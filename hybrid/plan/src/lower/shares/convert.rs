@@ -7,12 +7,12 @@ use privet_netlists::generate::Share;
 use super::super::{Lowering, unsupported};
 use super::activation::Activation;
 use crate::compare::Shape;
-use crate::cost::gmw::{self, Demand, OpCost};
+use crate::cost::gmw::{self, Demand, OpCost, SIDE_BY_SIDE};
 use crate::cost::ot::cot_input;
 use crate::cost::{Known, ROW_BYTES, Round, StepCost, boolean};
 use crate::error::PlanError;
 use crate::share::{Bridge, COMPARED, ReluTrunc, ShareStep, Work};
-use crate::step::{BitMap, BufferId, Domain, StepKind, WireStep, WireWords};
+use crate::step::{BitMap, BufferId, Domain, Step, StepKind, WireStep, WireWords};
 
 impl Lowering<'_> {
     /// A tensor's bits: converted where it stands as shares alone.
@@ -105,10 +105,9 @@ impl Lowering<'_> {
         let out = self.new_words(self.elements(&node.name, act.result)?, out_bits)?;
         if self.boolean() && act.relu && act.shift + 2 <= ring_bits {
             let step = ReluTrunc {
-                from,
+                parts: vec![(from, out)],
                 ring_bits,
                 shift: act.shift,
-                out,
                 shape: self.relu_shape(from),
             };
             self.compared_relu(node, step)?;
@@ -173,16 +172,66 @@ impl Lowering<'_> {
         shape
     }
 
-    /// A ReLU by comparison of the shares.
-    pub(super) fn compared_relu(&mut self, node: &Node, step: ReluTrunc) -> Result<(), PlanError> {
-        let target = self.buffer(step.out)?;
-        let (n, chunk) = (target.elements as u64, COMPARED as u64);
-        let cost = OpCost::chunked(n, chunk, |n| {
-            gmw::relu_trunc(n, step.ring_bits, step.shift, target.bits, step.shape)
+    /// A ReLU by comparison of the shares, together with an earlier one where that saves flights.
+    pub(super) fn compared_relu(
+        &mut self,
+        node: &Node,
+        mut step: ReluTrunc,
+    ) -> Result<(), PlanError> {
+        if let Some(index) = self.beside(&step)?
+            && let StepKind::Share(ShareStep::ReluTrunc(mut earlier)) =
+                self.steps.remove(index).kind
+        {
+            earlier.parts.append(&mut step.parts);
+            step = earlier;
+        }
+        let (n, out_bits) = self.results(&step)?;
+        let cost = OpCost::chunked(n as u64, COMPARED as u64, |n| {
+            gmw::relu_trunc(n, step.ring_bits, step.shift, out_bits, step.shape)
         });
         let cost = cost.map_err(|error| unsupported(node, error.to_string(), "report this"))?;
         let kind = StepKind::Share(ShareStep::ReluTrunc(step));
         self.push_compared(&node.name, kind, cost)
+    }
+
+    /// How many results a ReLU has, and the width of their ring.
+    fn results(&self, step: &ReluTrunc) -> Result<(usize, u32), PlanError> {
+        let (mut elements, mut bits) = (0, 0);
+        for (_, out) in &step.parts {
+            let buffer = self.buffer(*out)?;
+            (elements, bits) = (elements + buffer.elements, buffer.bits);
+        }
+        Ok((elements, bits))
+    }
+
+    /// The last ReLU before this one, if it has the same form, nothing has read its results yet, and both together wait less often:
+    /// branches of a network that begin at one tensor.
+    fn beside(&self, step: &ReluTrunc) -> Result<Option<usize>, PlanError> {
+        let relu = |earlier: &Step| {
+            let StepKind::Share(ShareStep::ReluTrunc(relu)) = &earlier.kind else {
+                return None;
+            };
+            Some(relu.clone())
+        };
+        let found = self.steps.iter().enumerate().rev();
+        let Some((index, earlier)) = found
+            .filter_map(|(index, step)| Some((index, relu(step)?)))
+            .next()
+        else {
+            return Ok(None);
+        };
+        let ((n, bits), (more, own_bits)) = (self.results(&earlier)?, self.results(step)?);
+        let groups = |n: usize| n.div_ceil(COMPARED).div_ceil(SIDE_BY_SIDE);
+        let form = |step: &ReluTrunc| (step.ring_bits, step.shift, step.shape);
+        if (form(&earlier), bits) != (form(step), own_bits)
+            || groups(n + more) >= groups(n) + groups(more)
+        {
+            return Ok(None);
+        }
+        let outs: Vec<BufferId> = earlier.parts.iter().map(|(_, out)| *out).collect();
+        let mut since = self.steps.iter().skip(index + 1);
+        let read = since.any(|step| step.kind.touches().iter().any(|id| outs.contains(id)));
+        Ok((!read).then_some(index))
     }
 
     /// Pushes a netlist over all words of a buffer.

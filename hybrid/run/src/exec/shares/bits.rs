@@ -18,10 +18,9 @@ use super::words::Words;
 use crate::error::RunError;
 
 /// What is known ahead of the client's shares.
-#[derive(Clone, Copy)]
-pub(super) enum Fixing<'w> {
-    /// The client: all.
-    Own(&'w Words),
+pub(super) enum Fixing {
+    /// The client: all, in the ring in which they are read.
+    Own(Words),
     /// The server: how many there are.
     Theirs(usize),
 }
@@ -88,14 +87,13 @@ impl Bits {
         &mut self,
         channel: &mut Channel,
         step: &ReluTrunc,
-        words: Fixing<'_>,
+        words: Fixing,
     ) -> Result<(), RunError> {
         let ring = ring(step.ring_bits)?;
         let carries = Carries::relu(step.shape, ring, step.shift, COMPARED);
         match (self, words) {
-            (Self::Client(stored), Fixing::Own(words)) => {
-                let words = Words::new(step.ring_bits, words.values.to_vec());
-                let shares = Shares::new(ring, words.values.to_vec());
+            (Self::Client(stored), Fixing::Own(mut words)) => {
+                let shares = Shares::new(ring, std::mem::take(&mut *words.values));
                 carries.fix_own(channel, &shares, stored.material())?;
             }
             (Self::Server(stored), Fixing::Theirs(len)) => {
@@ -188,22 +186,44 @@ fn ring(bits: u32) -> Result<Ring, RunError> {
     Ring::new(bits).map_err(|_| RunError::Contradiction("a ring that does not exist"))
 }
 
+const PARTS: RunError = RunError::Contradiction("a ReLU of other parts");
+
+/// The words of all parts of a ReLU, in the ring in which they are read.
+pub(super) fn joined(step: &ReluTrunc, given: &[&Words]) -> Result<Words, RunError> {
+    if given.iter().any(|words| words.bits < step.ring_bits) {
+        return Err(RunError::Contradiction("a ReLU of narrower words"));
+    }
+    let len = given.iter().map(|words| words.values.len()).sum();
+    let mut all = Vec::with_capacity(len);
+    given
+        .iter()
+        .for_each(|words| all.extend_from_slice(&words.values));
+    Ok(Words::new(step.ring_bits, all))
+}
+
 impl ShareExecutor<'_> {
     pub(super) fn relu_trunc(
         &mut self,
         channel: &mut Channel,
         step: &ReluTrunc,
     ) -> Result<(), RunError> {
-        let target = self.buffer(step.out)?;
-        let rings = (ring(step.ring_bits)?, ring(target.bits)?);
-        let from = self.words(step.from)?;
-        if from.bits < step.ring_bits {
-            return Err(RunError::Contradiction("a ReLU of narrower words"));
+        let mut given = Vec::with_capacity(step.parts.len());
+        for (from, _) in &step.parts {
+            given.push(self.words(*from)?);
         }
-        let mut values = Words::new(step.ring_bits, from.values.to_vec());
+        let mut values = joined(step, &given)?;
+        let (_, out) = step.parts.first().ok_or(PARTS)?;
+        let rings = (ring(step.ring_bits)?, ring(self.buffer(*out)?.bits)?);
         let values = std::mem::take(&mut *values.values);
         let made = self.supply.bits.relu_trunc(channel, rings, values, step)?;
-        self.put_words(step.out, made)
+        let mut made = Zeroizing::new(made);
+        for (_, out) in step.parts.iter().skip(1).rev() {
+            let rest = made.len().checked_sub(self.buffer(*out)?.elements);
+            let part = made.split_off(rest.ok_or(PARTS)?);
+            self.put_words(*out, part)?;
+        }
+        let part = std::mem::take(&mut *made);
+        self.put_words(*out, part)
     }
 
     /// The signs of a node's channels, and their constants.

@@ -12,7 +12,7 @@ use privet_ring::Ring;
 use zeroize::Zeroizing;
 
 use super::super::ahead::Ahead;
-use super::super::bits::Fixing;
+use super::super::bits::{Fixing, joined};
 use super::super::correlated::Correlated;
 use super::super::encrypted;
 use super::super::words::{Words, low};
@@ -56,10 +56,17 @@ impl Material {
                     shares.insert(linear.out, share);
                 }
                 StepKind::Share(ShareStep::ReluTrunc(relu)) if relu.shape.fixed() => {
-                    let planned = plan.buffers.get(relu.from.0 as usize).ok_or(OUT_OF_STEP)?;
+                    let parts = relu.parts.iter().map(|(from, _)| from);
                     let words = match side {
-                        Owner::Client => Fixing::Own(ahead.words(relu.from)?),
-                        Owner::Server(_) => Fixing::Theirs(planned.elements),
+                        Owner::Client => {
+                            let words = parts.map(|from| ahead.words(*from));
+                            Fixing::Own(joined(relu, &words.collect::<Result<Vec<_>, _>>()?)?)
+                        }
+                        Owner::Server(_) => {
+                            let planned = parts.map(|from| plan.buffers.get(from.0 as usize));
+                            let elements = planned.map(|buffer| buffer.map(|b| b.elements));
+                            Fixing::Theirs(elements.sum::<Option<usize>>().ok_or(OUT_OF_STEP)?)
+                        }
                     };
                     bits.fix(channel, relu, words)?;
                 }
