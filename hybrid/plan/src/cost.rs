@@ -56,7 +56,7 @@ pub struct StepCost {
     pub client_bytes: u64,
     /// Application bytes from server to client.
     pub server_bytes: u64,
-    /// One-way delays that are waited out.
+    /// One-way delays that are waited out; where random correlated OTs are made, about so many: their trees come when they are due.
     pub flights: Flights,
 }
 

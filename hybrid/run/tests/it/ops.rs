@@ -25,7 +25,8 @@ fn check(model: &Model, setting: Setting, seed: u64, random: usize) {
     check_inputs(model, setting, &inputs);
 }
 
-/// Flights are those of the plan; where random OTs are made, at most: their trees are not due each time that they may be.
+/// Flights are those of the plan. Where random OTs are made the plan estimates: in networks as small as these their trees are not due each
+/// time that they may be, in large ones they come more than once.
 pub(crate) fn check_flights(plan: &Plan, report: &Report) {
     let backend = plan.options.backend;
     if plan.options.garbler == Party::Client {
