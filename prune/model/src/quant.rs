@@ -4,7 +4,7 @@
 //! * [`quantise()`]: from a float graph and calibration data to integers. It folds constants in f64
 //!   (`fold`), gives values their scales (`scales`), decides where truncations and rounding constants go (`defer`), makes nodes and
 //!   integers (`build`), finds out what every tensor can hold (`interval` proves, `calibrate`
-//!   observes, `examine` compares), and rewrites (`rewrite`, `narrow`);
+//!   observes, `ranges` keeps, `examine` compares), and rewrites (`rewrite`, `narrow`);
 //! * [`oracle`]: what a quantised network computes, exactly; the ops' meaning is in [`crate::ops`];
 //!   [`approx`]: what profile `approx` makes of truncations, and how often it differs;
 //! * [`validate`]: checks of a graph of any origin; [`file`](mod@file): the `.pvq` file;
@@ -32,6 +32,7 @@ mod examine;
 mod fold;
 mod interval;
 mod narrow;
+mod ranges;
 mod rewrite;
 mod scales;
 mod sparsity;
@@ -44,7 +45,8 @@ pub use input::{InputError, range_of_bytes};
 pub use laws::vectors;
 pub use options::{Frac, LayerFracs, Narrow, Placement, QuantOptions, Weights};
 pub use oracle::{EvalError, Evaluation, Oracle};
-pub use quantise::quantise;
+pub use quantise::{quantise, quantise_within};
+pub use ranges::Ranges;
 pub use scales::{Tied, tied};
 pub use sparsity::Sparsity;
 pub use summary::{TensorSummary, observed, summary};

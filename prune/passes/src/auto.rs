@@ -1,10 +1,10 @@
 //! The smallest widths, layer by layer, that keep the accuracy.
 //!
 //! It begins with the best common setting: the fewest fraction bits of all values and weights, and the narrowest words for them, that
-//! keep the accuracy, as CrypTFlow2 [eprint 2020/1002, section 5] chooses them for a whole network. Then each layer's weights and
-//! values get fewer, the most expensive layer first, while rounding lets expect that the labels stay; words and rings follow from the
-//! ranges seen. On the way the integer oracle tells by how much rounding moves logits, at the end it judges the network that is
-//! written, rings and all, by its labels.
+//! keep the accuracy, as CrypTFlow2 [eprint 2020/1002, section 5] chooses them for a whole network. Then it begins anew a little finer
+//! and makes each layer's weights and values as coarse as its share of the errors that may be made lets it, the most expensive layer
+//! first; words and rings follow from the ranges seen. On the way the integer oracle tells by how much rounding moves logits; at the
+//! end it judges the network that is written, rings and all, by its labels, and where these are not kept begins again with less to spend.
 
 mod descent;
 mod judge;
@@ -13,26 +13,35 @@ mod uniform;
 
 use privet_model::graph::Graph;
 use privet_model::quant::ir::Model;
-use privet_model::quant::{Frac, LayerFracs, Narrow, QuantError, QuantOptions, quantise};
+use privet_model::quant::{
+    Frac, LayerFracs, Narrow, QuantError, QuantOptions, Ranges, quantise_within,
+};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::error::{Error, check_option};
 use crate::report::{Event, Listener};
 use crate::train::Control;
 use descent::Descent;
-use judge::Judge;
 pub use judge::Samples;
+use judge::{Judge, Judged};
 pub use table::{LayerWidths, layers};
 use uniform::Uniform;
 
-/// Samples that ranges are looked at while the search goes on.
+/// Samples that the ranges of a common setting are looked at on, while it is searched.
 const SKETCH: usize = 8;
 /// Bits that coarser values may need on top.
 const SPARE: u32 = 4;
-
-/// What is expected and what the labels show differ where rounding is coarse: shares of the budget that the search may expect to
-/// lose, one after the other until the labels show no more than the budget.
-const SHARES: [f64; 5] = [1.0, 0.5, 0.25, 0.1, 0.0];
+/// Fraction bits above the best common ones that layers begin with.
+const FINER: u32 = 2;
+/// Fraction bits above those with which ranges are seen.
+const RANGES: u32 = 4;
+/// Descents at most, each with less of the errors to spend than the one before, until the labels of all samples are kept.
+const ATTEMPTS: usize = 6;
+/// The share of the errors that the next one has to spend, at most.
+const LESS: f64 = 0.75;
+/// Inputs whose ranges are seen together.
+const CHUNK: usize = 8;
 
 /// How to search.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,40 +127,35 @@ pub fn search(
         options,
         planner,
     };
-    let mut judge = Judge::new(graph, samples)?;
+    let mut judge = Judge::new(graph, samples, options.max_drop)?;
     let Uniform {
         widths: uniform,
         model: common,
         measure: before,
     } = uniform::find(&task, &mut judge, &mut listener)?;
-    let [bits, frac] = uniform;
+    listener.stage("looking at ranges".to_owned(), 0.15, 0.2)?;
+    let [_, frac] = uniform;
+    let (_, fine) = uniform::finest(&task, [frac, frac + RANGES])?;
+    let ranges = task.ranges(&fine)?;
+    let start = Descent::new(&task, uniform, ranges)?;
     // The common setting serves where nothing beats it.
-    let floor = judge.floor(options.max_drop);
     let (mut model, mut after) = (common.clone(), before.clone());
-    // A common scale one finer leaves other layers more room; for tables there may be none.
-    let starts = [frac, frac + 1];
-    for (number, start) in starts.into_iter().enumerate() {
-        for (attempt, share) in SHARES.into_iter().enumerate() {
-            let whole = (starts.len() * SHARES.len()) as f64;
-            let part =
-                |p: f64| 0.15 + 0.85 * ((number * SHARES.len() + attempt) as f64 + p) / whole;
-            let mut descent = match Descent::new(&task, [bits + start - frac, start]) {
-                Ok(descent) => descent,
-                Err(Error::Quantise(_)) if number > 0 => break,
-                Err(e) => return Err(e),
-            };
-            let budget = share * judge.budget(options.max_drop);
-            descent.go(budget, &mut judge, &mut listener, [part(0.0), part(0.9)])?;
-            listener.stage("judging the rings".to_owned(), part(0.9), part(1.0))?;
-            let (found, measure) = descent.settle(&mut judge, &mut listener)?;
-            if measure.accuracy < floor {
-                continue;
-            }
-            if measure.price.seconds < after.price.seconds {
+    // What many settings were compared by looks a little better than it is.
+    let mut limit = LESS * judge.limit();
+    for attempt in 0..ATTEMPTS {
+        let at = |done: f64| 0.2 + 0.8 * (attempt as f64 + done) / ATTEMPTS as f64;
+        let mut descent = start.clone();
+        descent.go(limit, &mut judge, &mut listener, [at(0.0), at(0.9)])?;
+        listener.stage("judging the rings".to_owned(), at(0.9), at(1.0))?;
+        let (found, judged) = descent.settle(&mut judge, &mut listener)?;
+        if judge.keeps(&judged) {
+            let measure = task.measure(&found, &judged)?;
+            if measure.price.seconds < before.price.seconds {
                 (model, after) = (found, measure);
             }
             break;
         }
+        limit *= LESS.min(judge.limit() / judged.error);
     }
     Ok(Found {
         float_accuracy: judge.float_accuracy(),
@@ -186,18 +190,23 @@ impl Task<'_> {
     }
 
     /// The options of scales by layer, words and rings as wide as values seen.
-    fn own(&self, widths: [u32; 2], layers: &LayerFracs) -> QuantOptions {
+    fn own(&self, widths: [u32; 2], layers: &LayerFracs, narrow: Narrow) -> QuantOptions {
         QuantOptions {
             layers: layers.clone(),
-            narrow: Narrow::Calibrated,
+            narrow,
             ..self.common(widths)
         }
     }
 
-    /// A model whose rings are only roughly right.
-    fn sketch(&self, widths: [u32; 2], layers: &LayerFracs) -> Result<Model, QuantError> {
-        let all = self.samples.calibration;
-        self.by_layer(widths, layers, all.get(..SKETCH).unwrap_or(all))
+    /// What a model holds on all calibration samples.
+    fn ranges(&self, model: &Model) -> Result<Ranges, Error> {
+        let seen = (self.samples.calibration.par_chunks(CHUNK))
+            .map(|inputs| Ranges::seen(model, inputs))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(refused)?;
+        let all = seen.into_iter().flatten();
+        all.reduce(|all, more| all.join(&more))
+            .ok_or_else(|| Error::Data("there are no samples to see ranges on".to_owned()))
     }
 
     /// A model with scales by layer. Coarser values may round to one bit more than finer ones have: words that are too narrow
@@ -205,12 +214,13 @@ impl Task<'_> {
     fn by_layer(
         &self,
         [mut bits, frac]: [u32; 2],
-        layers: &LayerFracs,
-        calibration: &[Vec<f32>],
+        (layers, narrow): (&LayerFracs, Narrow),
+        ranges: &Ranges,
     ) -> Result<Model, QuantError> {
         let most = bits + SPARE;
         loop {
-            let error = match quantise(self.graph, &self.own([bits, frac], layers), calibration) {
+            let options = self.own([bits, frac], layers, narrow);
+            let error = match quantise_within(self.graph, &options, ranges) {
                 Ok(model) => return Ok(model),
                 Err(error) => error,
             };
@@ -221,14 +231,9 @@ impl Task<'_> {
         }
     }
 
-    fn measure(
-        &self,
-        model: &Model,
-        judge: &mut Judge<'_>,
-        listener: &mut Listener<'_>,
-    ) -> Result<Measure, Error> {
+    fn measure(&self, model: &Model, judged: &Judged) -> Result<Measure, Error> {
         Ok(Measure {
-            accuracy: judge.exact(model, listener)?,
+            accuracy: judged.accuracy,
             price: (self.planner)(model)?,
         })
     }

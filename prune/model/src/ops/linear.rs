@@ -8,6 +8,8 @@
     reason = "hot loops over buffers whose lengths the shape rules have fixed"
 )]
 
+pub(crate) mod quick;
+
 use std::ops::Range;
 
 use privet_netlists::dot;

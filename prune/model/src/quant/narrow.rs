@@ -22,6 +22,8 @@ pub(super) struct Trust<'a> {
     pub(super) margin: u32,
     /// Accumulators as well.
     pub(super) accumulators: bool,
+    /// But none so far that shares of it wrap in what its truncation leaves.
+    pub(super) shared: bool,
 }
 
 /// Shrinks rings to what is proven to fit them, and also to what was seen plus a margin where that is trusted.
@@ -31,6 +33,7 @@ pub(super) fn narrow(model: &mut Model, trust: &Trust<'_>) {
         seen,
         margin,
         accumulators,
+        shared,
     } = trust;
     let widths = widths(&model.graph, proven, seen, margin);
     let mut groups = Groups::of(&model.graph);
@@ -54,6 +57,9 @@ pub(super) fn narrow(model: &mut Model, trust: &Trust<'_>) {
             raise(&mut bits, groups.root(node.output.0 as usize), need);
         }
     }
+    if shared {
+        keep_wraps_out(&model.graph, &mut groups, &mut bits);
+    }
     for (id, tensor) in model.graph.tensors.iter_mut().enumerate() {
         if let Some(&need) = bits.get(&groups.root(id)) {
             shrink(tensor, need);
@@ -73,6 +79,28 @@ fn widths(graph: &Graph, proven: &Needs, seen: Option<&Needs>, margin: u32) -> V
             trusted.clamp(MIN_BITS, tensor.ring.bits())
         })
         .collect()
+}
+
+/// A truncation of shares compares the bits it drops, but all bits of a ring that is narrower than its result's and the shift together.
+/// A ReLU behind it compares all in any case, so that nothing is raised for one.
+fn keep_wraps_out(graph: &Graph, groups: &mut Groups, bits: &mut BTreeMap<usize, u32>) {
+    for node in &graph.nodes {
+        let Op::Trunc { shift } = node.op else {
+            continue;
+        };
+        let mut readers = graph
+            .nodes
+            .iter()
+            .filter(|n| n.inputs.contains(&node.output));
+        let fused = matches!(readers.next(), Some(n) if matches!(n.op, Op::Relu))
+            && readers.next().is_none();
+        let Some(&operand) = node.inputs.first().filter(|_| !fused) else {
+            continue;
+        };
+        let result = groups.root(node.output.0 as usize);
+        let kept = bits.get(&result).copied().unwrap_or(MIN_BITS);
+        raise(bits, groups.root(operand.0 as usize), kept + shift);
+    }
 }
 
 fn raise(bits: &mut BTreeMap<usize, u32>, root: usize, need: u32) {

@@ -127,6 +127,9 @@ pub enum Narrow {
     /// Also those whose range was seen on data, and accumulators, unless their ring is given: cheaper, but an input that exceeds it
     /// wraps earlier.
     Calibrated,
+    /// The same, but sums stay so wide that shares of them are truncated without regard to their wraps: cheaper under protocols on
+    /// shares, dearer under garbled circuits.
+    CalibratedShares,
 }
 
 /// Where truncations stand. The values are the same; what it costs depends on the protocol.

@@ -10,6 +10,7 @@ use super::interval::{self, Interval, Needs};
 use super::ir::{Model, Profile, Range, RangeOrigin};
 use super::narrow;
 use super::options::{Frac, Narrow, Placement, QuantOptions};
+use super::ranges::Ranges;
 use super::rewrite;
 use super::scales;
 use super::validate::Limits;
@@ -31,6 +32,22 @@ pub fn quantise(
     options: &QuantOptions,
     calibration: &[Vec<f32>],
 ) -> Result<Model, QuantError> {
+    quantise_on(graph, options, Data::Inputs(calibration))
+}
+
+/// The same, where it is known what the network holds on the calibration data.
+///
+/// # Errors
+/// As [`quantise()`]; ranges of another network.
+pub fn quantise_within(
+    graph: &Graph,
+    options: &QuantOptions,
+    ranges: &Ranges,
+) -> Result<Model, QuantError> {
+    quantise_on(graph, options, Data::Ranges(ranges))
+}
+
+fn quantise_on(graph: &Graph, options: &QuantOptions, data: Data<'_>) -> Result<Model, QuantError> {
     // What rounds to zero as a weight, at the finest scale there may be.
     let finest = match options.frac {
         Frac::Bits(frac) => frac,
@@ -40,7 +57,7 @@ pub fn quantise(
         Ok::<_, QuantError>(Job {
             folded: Folded::new(graph, least)?,
             options,
-            calibration,
+            data,
         })
     };
     let first = job(Some(scales::finest(finest)))?;
@@ -77,10 +94,26 @@ impl Found {
     }
 }
 
+/// What ranges are calibrated by.
+#[derive(Clone, Copy)]
+enum Data<'a> {
+    Inputs(&'a [Vec<f32>]),
+    Ranges(&'a Ranges),
+}
+
+impl Data<'_> {
+    fn seen(self, model: &Model) -> Result<Option<Needs>, QuantError> {
+        match self {
+            Self::Inputs(inputs) => calibrate::seen(model, inputs),
+            Self::Ranges(ranges) => ranges.needs(model).map(Some),
+        }
+    }
+}
+
 struct Job<'a> {
     folded: Folded<'a>,
     options: &'a QuantOptions,
-    calibration: &'a [Vec<f32>],
+    data: Data<'a>,
 }
 
 impl Job<'_> {
@@ -150,7 +183,7 @@ impl Job<'_> {
             options: self.options,
             frac: TRIAL_FRAC.min(most),
         };
-        if self.calibration.is_empty() {
+        if matches!(self.data, Data::Inputs([])) {
             return Ok(most);
         }
         let model = match build(&self.folded, &trial) {
@@ -158,7 +191,7 @@ impl Job<'_> {
             Err(e) if e.depends_on_frac() => return Ok(most),
             Err(e) => return Err(e),
         };
-        let Some(seen) = calibrate::seen(&model, self.calibration)? else {
+        let Some(seen) = self.data.seen(&model)? else {
             return Ok(most);
         };
         // A value's bits before the binary point do not depend on the scale, but rounding may move
@@ -187,7 +220,7 @@ impl Job<'_> {
         };
         let margin = self.options.margin();
         let mut model = build(&self.folded, &spec)?;
-        let seen = calibrate::seen(&model, self.calibration)?;
+        let seen = self.data.seen(&model)?;
         let seen = seen.map(|seen| seen.moved(&model.graph));
         let mut found = self.examine(&model, seen)?;
         if !found.what.shortages.is_empty() {
@@ -207,9 +240,12 @@ impl Job<'_> {
             tensor.range = range;
         }
         self.state_input_range(&mut model);
-        let seen = found
-            .seen
-            .filter(|_| self.options.narrow == Narrow::Calibrated);
+        let seen = found.seen.filter(|_| {
+            matches!(
+                self.options.narrow,
+                Narrow::Calibrated | Narrow::CalibratedShares
+            )
+        });
         if self.options.narrow != Narrow::Off {
             // A ring that was asked for stays, and rough products have one at double scale.
             let trust = narrow::Trust {
@@ -219,6 +255,7 @@ impl Job<'_> {
                 accumulators: seen.is_some()
                     && self.options.ring.is_none()
                     && self.options.profile.dropped() == 0,
+                shared: self.options.narrow == Narrow::CalibratedShares,
             };
             narrow::narrow(&mut model, &trust);
         }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use privet_model::quant::ir::Model;
-use privet_model::quant::{LayerFracs, Tied, tied};
+use privet_model::quant::{LayerFracs, Narrow, QuantError, Ranges, Tied, tied};
 
-use super::{Judge, Measure, Price, Task, refused};
+use super::{FINER, Judge, Judged, Price, Task, refused};
 use crate::error::Error;
 use crate::report::Listener;
 
 /// Fraction bits that one thing may lose at most in the first round.
-const DEEPEST: u32 = 8;
+const DEEPEST: u32 = 10;
 
 /// What has fraction bits of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,132 +61,176 @@ impl Unit {
     }
 }
 
+/// Where the way stands.
+#[derive(Debug, Clone)]
+struct Place {
+    layers: LayerFracs,
+    price: Price,
+    /// Mean square of the errors on the probes.
+    error: f64,
+}
+
 /// A way down.
+#[derive(Clone)]
 pub(super) struct Descent<'a> {
     task: &'a Task<'a>,
     widths: [u32; 2],
-    layers: LayerFracs,
+    narrow: Narrow,
+    ranges: Ranges,
     /// What may become coarser, the most expensive layers first, and the share of the whole price that is decided with it.
     units: Vec<(Unit, f64)>,
-    price: Price,
+    place: Place,
 }
 
 impl<'a> Descent<'a> {
-    /// At a common setting: words of that width, and fraction bits.
-    pub(super) fn new(task: &'a Task<'a>, widths: [u32; 2]) -> Result<Self, Error> {
+    /// A little above a common setting, of words of that width, and fraction bits.
+    pub(super) fn new(task: &'a Task<'a>, widths: [u32; 2], ranges: Ranges) -> Result<Self, Error> {
         let [_, frac] = widths;
         let groups = tied(task.graph, frac).map_err(refused)?;
         let mut layers = LayerFracs::default();
         let mut units = vec![];
         for group in groups {
-            for layer in &group.layers {
-                units.push(Unit::Weights(layer.clone()));
-            }
+            let weights = group.layers.iter().cloned().map(Unit::Weights);
+            let weights: Vec<Unit> = weights.collect();
+            // Values first: weights have as many bits as their layer's result is to have.
             if !group.fixed {
                 units.push(Unit::Values(group));
             }
+            units.extend(weights);
         }
-        units.iter().for_each(|unit| unit.set(&mut layers, frac));
-        let model = task.sketch(widths, &layers).map_err(refused)?;
-        let price = (task.planner)(&model)?;
+        for unit in &units {
+            unit.set(&mut layers, frac + FINER);
+        }
+        let start = |narrow| {
+            let model = task.by_layer(widths, (&layers, narrow), &ranges);
+            let model = model.map_err(refused)?;
+            Ok::<_, Error>(((task.planner)(&model)?, model, narrow))
+        };
+        let (some, other) = (start(Narrow::Calibrated)?, start(Narrow::CalibratedShares)?);
+        let cheaper = other.0.seconds < some.0.seconds;
+        let (price, model, narrow) = if cheaper { other } else { some };
         let units = by_price(units, &price, &model);
+        let start = Place {
+            layers,
+            price,
+            error: 0.0,
+        };
         Ok(Self {
             task,
             widths,
-            layers,
+            narrow,
+            ranges,
             units,
-            price,
+            place: start,
         })
     }
 
-    /// Each unit as coarse as a budget of accuracy lets expect; what was spared is spent in a second round, a bit at a time.
+    /// Each unit as coarse as its share of the errors lets it; what was spared is spent in a second round, a bit at a time.
     pub(super) fn go(
         &mut self,
-        max_drop: f64,
+        limit: f64,
         judge: &mut Judge<'_>,
         listener: &mut Listener<'_>,
         [from, to]: [f64; 2],
     ) -> Result<(), Error> {
+        let model = self.model(&self.place.layers).map_err(refused)?;
+        // Where even this is too coarse there is nothing to be spent.
+        let Some(first) = judge.error(&model, limit, listener)? else {
+            return Ok(());
+        };
+        self.place.error = first;
         let count = (2 * self.units.len()).max(1);
-        let mut reached = judge.floor(max_drop);
-        for (number, (unit, share)) in self.units.clone().into_iter().enumerate() {
-            let at = from + (to - from) * number as f64 / count as f64;
-            // The budget is spent along the price; who exceeds it may not lose more.
-            let floor = judge.floor(max_drop * share).min(reached);
-            if let Some(accuracy) = self.lower(&unit, DEEPEST, floor, judge, listener, at)? {
-                reached = accuracy - 1e-9;
+        for round in [0, 1] {
+            for (number, (unit, share)) in self.units.clone().into_iter().enumerate() {
+                let done = (round * self.units.len() + number) as f64 / count as f64;
+                let at = from + (to - from) * done;
+                // Errors are spent along the price, which makes the most of them: each bit costs about a unit's price, and quarters
+                // the square of its error.
+                let (deepest, most) = if round == 0 {
+                    (DEEPEST, first + (limit - first) * share)
+                } else {
+                    (1, limit)
+                };
+                self.lower(&unit, (deepest, most), judge, listener, at)?;
             }
-        }
-        let floor = judge.floor(max_drop);
-        for (number, (unit, _)) in self.units.clone().into_iter().enumerate() {
-            let at = from + (to - from) * (0.5 + number as f64 / count as f64);
-            self.lower(&unit, 1, floor, judge, listener, at)?;
         }
         Ok(())
     }
 
-    /// The network with the rings that all calibration samples need, and its measure.
+    /// The network with the rings that it needs, and what it finds.
     pub(super) fn settle(
         &self,
         judge: &mut Judge<'_>,
         listener: &mut Listener<'_>,
-    ) -> Result<(Model, Measure), Error> {
-        let calibration = self.task.samples.calibration;
-        let model = self.task.by_layer(self.widths, &self.layers, calibration);
+    ) -> Result<(Model, Judged), Error> {
+        let near = self.model(&self.place.layers).map_err(refused)?;
+        let ranges = self.task.ranges(&near)?;
+        let layers = (&self.place.layers, self.narrow);
+        let model = self.task.by_layer(self.widths, layers, &ranges);
         let model = model.map_err(refused)?;
-        let measure = self.task.measure(&model, judge, listener)?;
-        Ok((model, measure))
+        let judged = judge.exact(&model, listener)?;
+        Ok((model, judged))
     }
 
-    /// Bisects between `deepest` bits fewer and what there is; the accuracy where anything was gained.
+    /// As coarse as the errors let the unit be, where that is cheapest.
     fn lower(
         &mut self,
         unit: &Unit,
-        deepest: u32,
-        floor: f64,
+        (deepest, most): (u32, f64),
         judge: &mut Judge<'_>,
         listener: &mut Listener<'_>,
         at: f64,
-    ) -> Result<Option<f64>, Error> {
-        let now = unit.frac(&self.layers);
-        let (mut low, mut high, mut found) = (now.saturating_sub(deepest), now, None);
+    ) -> Result<(), Error> {
+        let here = self.place.clone();
+        // Who has spent more may not lose more.
+        let most = most.max(here.error);
+        let now = unit.frac(&here.layers);
+        let with = |frac| {
+            let mut layers = here.layers.clone();
+            unit.set(&mut layers, frac);
+            layers
+        };
+        let (mut low, mut high, mut kept) = (now.saturating_sub(deepest), now, vec![]);
         while low < high {
             let frac = low.midpoint(high);
             listener.stage(format!("{}: {frac} fraction bits", unit.name()), at, at)?;
-            let mut layers = self.layers.clone();
-            unit.set(&mut layers, frac);
-            match self.judge(&layers, floor, judge, listener)? {
-                Some((price, accuracy)) => {
-                    (high, found) = (frac, Some((layers, price, accuracy)));
+            // What does not fit any more is no setting.
+            let error = match self.model(&with(frac)) {
+                Ok(model) => judge.error(&model, most, listener)?,
+                Err(_) => None,
+            };
+            match error {
+                Some(error) => {
+                    kept.push((frac, error));
+                    high = frac;
                 }
                 None => low = frac + 1,
             }
         }
-        let Some((layers, price, accuracy)) = found else {
-            return Ok(None);
-        };
-        (self.layers, self.price) = (layers, price);
-        Ok(Some(accuracy))
+        // One with fewer bits may be dearer, where a value grows over a power of two.
+        let mut best: Option<Place> = None;
+        for (frac, error) in kept {
+            let layers = with(frac);
+            let model = self.model(&layers).map_err(refused)?;
+            let price = (self.task.planner)(&model)?;
+            let bar = best.as_ref().map_or(&here.price, |best| &best.price);
+            if price.seconds < bar.seconds && price.bytes <= bar.bytes {
+                best = Some(Place {
+                    layers,
+                    price,
+                    error,
+                });
+            }
+        }
+        if let Some(best) = best {
+            self.place = best;
+        }
+        Ok(())
     }
 
-    /// Price and accuracy of a setting that is not dearer and keeps the labels.
-    fn judge(
-        &self,
-        layers: &LayerFracs,
-        floor: f64,
-        judge: &mut Judge<'_>,
-        listener: &mut Listener<'_>,
-    ) -> Result<Option<(Price, f64)>, Error> {
-        // What does not fit any more is no setting.
-        let Ok(model) = self.task.sketch(self.widths, layers) else {
-            return Ok(None);
-        };
-        let price = (self.task.planner)(&model)?;
-        if price.seconds > self.price.seconds || price.bytes > self.price.bytes {
-            return Ok(None);
-        }
-        let accuracy = judge.keeps(&model, floor, listener)?;
-        Ok(accuracy.map(|accuracy| (price, accuracy)))
+    /// With rings that are nearly right.
+    fn model(&self, layers: &LayerFracs) -> Result<Model, QuantError> {
+        (self.task).by_layer(self.widths, (layers, self.narrow), &self.ranges)
     }
 }
 

@@ -26,11 +26,10 @@ pub(super) fn find(
     judge: &mut Judge<'_>,
     listener: &mut Listener<'_>,
 ) -> Result<Uniform, Error> {
-    let floor = judge.floor(task.options.max_drop);
-    let expected = judge.floor(judge.budget(task.options.max_drop));
-    let (finest, model) = finest(task)?;
+    let (finest, model) = finest(task, [1, FINEST])?;
     listener.stage(format!("{finest} fraction bits for all layers"), 0.05, 0.06)?;
-    if judge.keeps(&model, expected, listener)?.is_none() {
+    let limit = judge.limit();
+    if judge.error(&model, limit, listener)?.is_none() {
         return Err(none(task, finest));
     }
     let (mut low, mut high) = (1, finest);
@@ -38,7 +37,7 @@ pub(super) fn find(
         let frac = low.midpoint(high);
         listener.stage(format!("{frac} fraction bits for all layers"), 0.06, 0.1)?;
         let kept = match words(task, frac) {
-            Ok((_, model)) => judge.keeps(&model, expected, listener)?.is_some(),
+            Ok((_, model)) => judge.error(&model, limit, listener)?.is_some(),
             Err(_) => false,
         };
         if kept {
@@ -50,25 +49,25 @@ pub(super) fn find(
     for frac in high..=finest {
         listener.stage(format!("rings with {frac} fraction bits"), 0.1, 0.15)?;
         let (bits, model) = on(task, frac, task.samples.calibration).map_err(refused)?;
-        let measure = task.measure(&model, judge, listener)?;
-        if measure.accuracy >= floor {
+        let judged = judge.exact(&model, listener)?;
+        if judge.keeps(&judged) {
             return Ok(Uniform {
                 widths: [bits, frac],
+                measure: task.measure(&model, &judged)?,
                 model,
-                measure,
             });
         }
     }
     Err(none(task, finest))
 }
 
-/// The most fraction bits that can be tried: tables are not there for all.
-fn finest(task: &Task<'_>) -> Result<(u32, Model), Error> {
-    let mut frac = FINEST;
+/// The most fraction bits of such a range that there is a model of, and that: tables are not there for all.
+pub(super) fn finest(task: &Task<'_>, [least, most]: [u32; 2]) -> Result<(u32, Model), Error> {
+    let mut frac = most;
     loop {
         match words(task, frac) {
             Ok((_, model)) => return Ok((frac, model)),
-            Err(e) if frac == 1 => return Err(refused(e)),
+            Err(e) if frac <= least => return Err(refused(e)),
             Err(_) => frac -= 1,
         }
     }
