@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::failure::{Failure, Kind};
+use crate::inputs::{self, Inputs};
 use crate::interrupt::Interrupt;
-use crate::models::{effective_preprocess, prepare, samples, with_preprocess};
+use crate::models::with_preprocess;
 use crate::options::link_model;
 use crate::plan::planned;
 use crate::quantise::Quantise;
@@ -135,42 +136,48 @@ struct Data {
     judged: Option<Vec<Vec<f32>>>,
     labels: Option<Vec<usize>>,
     input_range: Option<[f32; 2]>,
-    /// SHA-256 of the files of samples and labels.
-    hashes: [Option<String>; 2],
+    /// SHA-256 of the files of samples.
+    data_hashes: Vec<String>,
+    /// And of that of labels.
+    labels_hash: Option<String>,
 }
 
 impl Data {
     fn read(args: &Quantise, graph: &Graph) -> Result<Self, Failure> {
-        let Some(path) = &args.quant.data else {
+        let paths = &args.quant.data;
+        if paths.is_empty() {
             return Err(Failure::usage("--auto needs --data"));
-        };
+        }
         if args.auto.samples == 0 {
             return Err(Failure::usage("--samples must be 1 or more"));
         }
         let mut graph = with_preprocess(graph, &args.quant)?;
-        let file = samples(path)?;
-        let preprocess = effective_preprocess(&graph, &file);
+        let inputs = Inputs::open(paths)?;
+        let preprocess = inputs.preprocess(&graph);
         let labels = match &args.auto.labels {
             Some(labels) => {
                 Some(readers::labels(labels).map_err(|e| Failure::new(Kind::File, e.to_string()))?)
             }
-            None => file.labels().map(<[u32]>::to_vec),
+            None => inputs.labels(),
         };
         let labels = labels.map(|l| l.into_iter().map(|l| l as usize).collect());
-        let named = args.auto.labels.as_ref().unwrap_or(path);
-        check(&graph, file.len(), labels.as_deref(), named)?;
-        let separate = file.len() >= SEPARATE;
+        let named = args.auto.labels.as_ref().map_or_else(
+            || inputs::named(paths),
+            |labels| labels.display().to_string(),
+        );
+        check(&graph, inputs.len(), labels.as_deref(), &named)?;
+        let separate = inputs.len() >= SEPARATE;
         let wanted = if separate {
             2 * args.auto.samples
         } else {
             args.auto.samples
         };
-        let step = file.len().div_ceil(wanted.max(1)).max(1);
-        let chosen: Vec<usize> = (0..file.len()).step_by(step).collect();
+        let step = inputs.len().div_ceil(wanted.max(1)).max(1);
+        let chosen: Vec<usize> = (0..inputs.len()).step_by(step).collect();
         let part = |odd: usize| chosen.iter().skip(odd).step_by(1 + usize::from(separate));
         let read = |odd: usize| {
             part(odd)
-                .map(|&i| prepare(&file, i, &preprocess, graph.input_shape()))
+                .map(|&i| inputs.prepare(i, &preprocess, graph.input_shape()))
                 .collect::<Result<Vec<_>, _>>()
         };
         let calibration = read(0)?;
@@ -179,7 +186,7 @@ impl Data {
             let chosen = part(usize::from(separate));
             chosen.filter_map(|&i| l.get(i).copied()).collect()
         });
-        let input_range = (file.kind() == Values::Pixels)
+        let input_range = (inputs.kind() == Values::Pixels)
             .then(|| range_of_bytes(&preprocess))
             .flatten();
         graph.preprocess = Some(preprocess);
@@ -189,10 +196,8 @@ impl Data {
             judged,
             labels,
             input_range,
-            hashes: [
-                Some(hash(path)?),
-                args.auto.labels.as_deref().map(hash).transpose()?,
-            ],
+            data_hashes: paths.iter().map(|p| hash(p)).collect::<Result<_, _>>()?,
+            labels_hash: args.auto.labels.as_deref().map(hash).transpose()?,
         })
     }
 
@@ -210,21 +215,16 @@ impl Data {
 }
 
 /// There are samples, and each has a label of the network.
-fn check(
-    graph: &Graph,
-    count: usize,
-    labels: Option<&[usize]>,
-    file: &Path,
-) -> Result<(), Failure> {
+fn check(graph: &Graph, count: usize, labels: Option<&[usize]>, file: &str) -> Result<(), Failure> {
     if count == 0 {
-        return Err(Failure::file(file.display(), "there is no sample"));
+        return Err(Failure::file(file, "there is no sample"));
     }
     let Some(labels) = labels else {
         return Ok(());
     };
     if labels.len() != count {
         let what = format!("{count} samples, but {} labels", labels.len());
-        return Err(Failure::file(file.display(), what));
+        return Err(Failure::file(file, what));
     }
     let classes: usize = graph
         .value(graph.output)
@@ -235,7 +235,7 @@ fn check(
             let label = labels.get(index).copied().unwrap_or_default();
             let what =
                 format!("label {label} of sample {index}, of a network with {classes} classes");
-            Err(Failure::file(file.display(), what))
+            Err(Failure::file(file, what))
         }
     }
 }
@@ -282,12 +282,11 @@ fn price(model: &Model, backend: Choice, link: Link) -> Result<Price, Error> {
 /// All that is told, which the file keeps.
 fn told(args: &Quantise, data: &Data, found: &Found) -> Value {
     let [bits, frac] = found.uniform;
-    let [samples, labels] = &data.hashes;
     json!({
         "found_by": "quantise --auto",
         "backend": args.auto.backend.to_string(), "link": args.auto.link.to_string(),
         "measure": data.measure(), "max_drop": args.auto.max_drop,
-        "data_sha256": samples, "labels_sha256": labels,
+        "data_sha256": data.data_hashes.join(" "), "labels_sha256": data.labels_hash,
         "judged": data.judges(), "calibrated": data.calibration.len(),
         "separate": data.judged.is_some(), "settings": found.tried,
         "float_accuracy": found.float_accuracy,

@@ -12,6 +12,7 @@ mod failure;
 mod gc;
 mod identity;
 mod infer;
+mod inputs;
 mod interrupt;
 mod models;
 mod netlist;

@@ -10,6 +10,7 @@ use privet_model::quant::{Frac, Placement, QuantOptions, range_of_bytes};
 use privet_model::readers::Samples;
 
 use crate::failure::{Failure, Kind};
+use crate::inputs::Inputs;
 
 /// How an ONNX model is quantised; a quantised file ignores none of it silently.
 #[derive(Args, Clone)]
@@ -26,9 +27,9 @@ pub(crate) struct QuantArgs {
     /// Spare bits above the calibrated ranges [default: 0 with --frac N, 1 with --frac auto].
     #[arg(long, value_name = "BITS")]
     pub(crate) margin: Option<u32>,
-    /// Inputs that ranges are calibrated on: IDX, CSV, NPY or images.
+    /// Inputs that ranges are calibrated on: IDX, CSV, NPY or images. May be given several times, for several files.
     #[arg(long, value_name = "FILE")]
-    pub(crate) data: Option<PathBuf>,
+    pub(crate) data: Vec<PathBuf>,
     /// How a raw input becomes the network's, e.g. divide=255,mean=0.485;0.456;0.406,bgr.
     #[arg(long, value_name = "STEPS")]
     pub(crate) preprocess: Option<String>,
@@ -133,22 +134,19 @@ pub(crate) fn quantise_on(
 ) -> Result<(Model, Vec<Vec<f32>>), Failure> {
     let mut graph = with_preprocess(graph, args)?;
     let mut input_range = None;
-    let calibration = match &args.data {
-        None => Vec::new(),
-        Some(data) => {
-            let samples = samples(data)?;
-            let preprocess = effective_preprocess(&graph, &samples);
-            let inputs = (0..samples.len().min(CALIBRATION))
-                .map(|i| prepare(&samples, i, &preprocess, graph.input_shape()))
-                .collect::<Result<Vec<_>, _>>()?;
-            if samples.kind() == privet_model::readers::Kind::Pixels {
-                input_range = range_of_bytes(&preprocess);
-            }
-            // What the client will be told to do.
-            graph.preprocess = Some(preprocess);
-            inputs
+    let mut calibration = Vec::new();
+    if !args.data.is_empty() {
+        let inputs = Inputs::open(&args.data)?;
+        let preprocess = inputs.preprocess(&graph);
+        calibration = (0..inputs.len().min(CALIBRATION))
+            .map(|i| inputs.prepare(i, &preprocess, graph.input_shape()))
+            .collect::<Result<_, _>>()?;
+        if inputs.kind() == privet_model::readers::Kind::Pixels {
+            input_range = range_of_bytes(&preprocess);
         }
-    };
+        // What the client will be told to do.
+        graph.preprocess = Some(preprocess);
+    }
     let options = QuantOptions {
         bits: args.bits,
         frac: args.frac,

@@ -114,6 +114,8 @@ fn wrong_searches_are_one_line() {
         (&["--labels", "/nonexistent"], 3, "/nonexistent"),
         (&["--max-drop", "nan"], 2, "max drop"),
         (&["--samples", "0"], 2, "--samples"),
+        (&["--data", &few], 3, "files of one kind"),
+        (&["--data", "/nonexistent"], 3, "/nonexistent"),
         (&["--profile", "drop-4"], 2, "drop-4"),
         (&["-o", "/nonexistent/x"], 3, "/nonexistent/x"),
     ] {
@@ -190,4 +192,32 @@ fn a_search_ends_at_ctrl_c() {
         "{code} {line}"
     );
     assert!(!std::path::Path::new(&output).exists());
+}
+
+#[test]
+fn several_files_of_samples_are_one_list() {
+    let scratch = Scratch::new("several-files");
+    let (model, digits) = (demo("digits.onnx"), demo("digits.idx"));
+    let quantised = |name: &str, data: &[&str]| {
+        let output = scratch.path(name);
+        let made = privet(&[&["quantise", &model, "-o", &output], data].concat());
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        std::fs::read(output).unwrap()
+    };
+    let once = quantised("once", &["--data", &digits]);
+    let twice = quantised("twice", &["--data", &digits, "--data", &digits]);
+    assert!(once == twice);
+    let (first, second) = (scratch.path("first.privet"), scratch.path("second.privet"));
+    for (output, data) in [
+        (&first, &["--data", &digits][..]),
+        (&second, &["--data", &digits, "--data", &digits]),
+    ] {
+        let auto = ["quantise", &model, "--auto", "--json", "-o", output];
+        let made = privet(&[&auto, data].concat());
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        let told: Value = serde_json::from_str(&text(&made.stdout)).unwrap();
+        let hashes = told["data_sha256"].as_str().unwrap();
+        assert_eq!(hashes.split(' ').count(), data.len() / 2);
+        assert_eq!(told["judged"], 40 * data.len() / 2);
+    }
 }
