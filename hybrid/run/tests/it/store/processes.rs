@@ -5,7 +5,7 @@ use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use privet_net::{Allow, Identity, Listener, Options};
 use privet_plan::Party;
@@ -76,8 +76,8 @@ fn spawn(dir: &Path, role: &str) -> Child {
         .unwrap()
 }
 
-/// One session of two processes; `kill`: which of them dies, after how many milliseconds.
-fn session(dir: &Path, script: Script, kill: Option<(Party, u64)>) -> bool {
+/// One session of two processes; `kill`: which of them dies, how long after both have been started.
+fn session(dir: &Path, script: Script, kill: Option<(Party, Duration)>) -> bool {
     let mut server = spawn(dir, "server");
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
     let address = lines
@@ -92,7 +92,7 @@ fn session(dir: &Path, script: Script, kill: Option<(Party, u64)>) -> bool {
     } = script;
     let mut client = spawn(dir, &format!("client {address} {fill_to} {consume}"));
     if let Some((party, after)) = kill {
-        std::thread::sleep(Duration::from_millis(after));
+        std::thread::sleep(after);
         let victim = match party {
             Party::Client => &mut client,
             Party::Server => &mut server,
@@ -124,13 +124,17 @@ fn killed_processes_never_release_an_entry_twice() {
     let dir = env::temp_dir().join(format!("privet-store-kill-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let mut random = Stream(9);
-    let mut died = 0;
+    let (mut died, mut whole) = (0, Duration::ZERO);
     for round in 0..24 {
         if round % 6 == 0 {
             assert!(session(&dir, script(8, 0), None));
+            // How long an undisturbed session takes on this machine: within that time somebody dies.
+            let started = Instant::now();
+            assert!(session(&dir, script(0, 2), None));
+            whole = started.elapsed();
         }
         let victim = [Party::Client, Party::Server][random.next() as usize % 2];
-        let after = random.next() % 120;
+        let after = whole * u32::try_from(random.next() % 1000).unwrap() / 1000;
         died += usize::from(!session(&dir, script(0, 2), Some((victim, after))));
         assert!(session(&dir, ledger::LOOK, None), "an undisturbed session");
         assert_eq!(ready(&dir, "client"), ready(&dir, "server"));
