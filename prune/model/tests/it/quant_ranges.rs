@@ -404,3 +404,89 @@ fn what_a_table_reads_has_the_scale_of_the_network() {
     let error = quant::quantise(&graph, &options, &[vec![0.5; 4]]).unwrap_err();
     assert!(error.to_string().contains("tied to a table"), "{error}");
 }
+
+/// Two layers with a ReLU between, and small inputs, so that rings have room to shrink.
+fn small_values() -> (privet_model::graph::Graph, Vec<Vec<f32>>) {
+    let mut net = Net::new(&[4], 21);
+    let first = net.linear(net.input(), 4, 3);
+    let relu = net.relu(first);
+    let last = net.linear(relu, 3, 2);
+    let mut stream = Stream(4);
+    let data = (0..40).map(|_| stream.reals(4, 0.5)).collect();
+    (net.finish(last), data)
+}
+
+#[test]
+fn ranges_seen_at_one_scale_hold_at_coarser_ones() {
+    let (graph, data) = small_values();
+    let options = |frac| QuantOptions {
+        narrow: Narrow::Calibrated,
+        margin: Some(1),
+        ..QuantOptions::fixed(20, frac)
+    };
+    let fine = quant::quantise(&graph, &QuantOptions::fixed(24, 12), &data).unwrap();
+    let ranges = quant::Ranges::seen(&fine, &data).unwrap().unwrap();
+    for frac in [12, 10, 8, 6] {
+        let within = quant::quantise_within(&graph, &options(frac), &ranges).unwrap();
+        let on = quant::quantise(&graph, &options(frac), &data).unwrap();
+        for (a, b) in within.graph.tensors.iter().zip(&on.graph.tensors) {
+            // What rounding adds to a coarser value is at most a bit.
+            assert!(
+                a.ring.bits().abs_diff(b.ring.bits()) <= 1,
+                "{} {}",
+                a.name,
+                frac
+            );
+        }
+        assert_eq!(within.params, on.params);
+    }
+    // Halves make the whole.
+    let halves = data.chunks(20).map(|part| quant::Ranges::seen(&fine, part));
+    let halves: Vec<_> = halves.map(|half| half.unwrap().unwrap()).collect();
+    assert_eq!(halves[0].clone().join(&halves[1]), ranges);
+    assert_eq!(quant::Ranges::seen(&fine, &[]).unwrap(), None);
+    let mut net = Net::new(&[2], 22);
+    let other = net.linear(net.input(), 2, 2);
+    let mut other = net.finish(other);
+    other.values[1].name = "elsewhere".to_owned();
+    let refused = quant::quantise_within(&other, &options(8), &ranges);
+    assert!(refused.is_err(), "{refused:?}");
+}
+
+#[test]
+fn sums_keep_what_their_truncation_leaves_where_shares_are_to_be_cheap() {
+    // A small result is added to a large one, behind a layer whose ReLU compares all bits anyway.
+    let mut net = Net::new(&[4], 23);
+    let first = net.linear(net.input(), 4, 4);
+    let relu = net.relu(first);
+    let [small, large] = [(); 2].map(|()| net.linear(relu, 4, 2));
+    let sum = net.push(Op::Add, &[small, large]);
+    let mut graph = net.finish(sum);
+    if let Op::Linear(linear) = &mut graph.nodes[2].op {
+        linear.weights.iter_mut().for_each(|w| *w /= 64.0);
+        linear.bias.iter_mut().for_each(|b| *b /= 64.0);
+    }
+    let mut stream = Stream(4);
+    let data: Vec<Vec<f32>> = (0..40).map(|_| stream.reals(4, 1.0)).collect();
+    let rings = |narrow| {
+        let options = QuantOptions {
+            narrow,
+            ..QuantOptions::fixed(20, 8)
+        };
+        let graph = quant::quantise(&graph, &options, &data).unwrap().graph;
+        let truncations = graph.nodes.iter().filter_map(|node| {
+            let ir::Op::Trunc { shift } = node.op else {
+                return None;
+            };
+            let of = |id| graph.tensor(id).unwrap().ring.bits();
+            Some((of(node.inputs[0]), of(node.output) + shift))
+        });
+        truncations.collect::<Vec<_>>()
+    };
+    let (some, other) = (rings(Narrow::Calibrated), rings(Narrow::CalibratedShares));
+    assert_eq!((some.len(), other.len()), (3, 3));
+    assert_eq!(some[0], other[0]);
+    assert!(some[1].0 < some[1].1, "{some:?}");
+    assert_eq!(other[1].0, other[1].1, "{other:?}");
+    assert!(other[2].0 >= other[2].1, "{other:?}");
+}

@@ -148,6 +148,13 @@ fn one_layer_stays_wide_and_the_others_do_not() {
 }
 
 #[test]
+fn a_search_finds_the_same_again() {
+    let [once, again] = [(), ()].map(|()| found(None, 0.0).unwrap());
+    assert!(once.model == again.model && once.common == again.common);
+    assert_eq!((once.after, once.tried), (again.after, again.tried));
+}
+
+#[test]
 fn a_budget_buys_smaller_widths_within_it() {
     let mut labels = float_labels();
     // Where the labels are wrong, the float network is not right either.
