@@ -389,7 +389,22 @@ fn branches_wait_together() {
             assert_eq!(relus(model, backend), [1, 1], "{backend}");
         }
     }
-    for model in apart.iter().chain([&joined]) {
+    // Very many are several steps: planning looks at all parts of the last one for each.
+    let many = {
+        let (mut b, mut s) = (Build::new(&[6], 12, 3), Stream(13));
+        let branch = |b: &mut Build, s: &mut Stream| {
+            let sum = fully(b, s, TensorId(0), [6, 4], 18);
+            let relu = b.op(Op::Relu, &[sum], &[4], 18, 6, None);
+            b.op(Op::Trunc { shift: 3 }, &[relu], &[4], 15, 3, None)
+        };
+        let all: Vec<TensorId> = (0..20).map(|_| branch(&mut b, &mut s)).collect();
+        let joined = b.op(Op::Concat { axis: 0 }, &all, &[80], 15, 3, None);
+        let last = fully(&mut b, &mut s, joined, [80, 3], 28);
+        b.op(Op::Trunc { shift: 3 }, &[last], &[3], 25, 3, None);
+        b.finish()
+    };
+    assert_eq!(relus(&many, Backend::Hybrid), [16, 4]);
+    for model in apart.iter().chain([&joined, &many]) {
         for all_online in [false, true] {
             let setting = Setting {
                 all_online,

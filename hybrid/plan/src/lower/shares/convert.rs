@@ -12,7 +12,10 @@ use crate::cost::ot::cot_input;
 use crate::cost::{Known, ROW_BYTES, Round, StepCost, boolean};
 use crate::error::PlanError;
 use crate::share::{Bridge, COMPARED, ReluTrunc, ShareStep, Work};
-use crate::step::{BitMap, BufferId, Domain, Step, StepKind, WireStep, WireWords};
+use crate::step::{BitMap, BufferId, Domain, StepKind, WireStep, WireWords};
+
+/// Branches whose ReLUs are one step, at most: networks have a few, and each is looked at for the next.
+const MOST_BRANCHES: usize = 16;
 
 impl Lowering<'_> {
     /// A tensor's bits: converted where it stands as shares alone.
@@ -207,30 +210,29 @@ impl Lowering<'_> {
     /// The last ReLU before this one, if it has the same form, nothing has read its results yet, and both together wait less often:
     /// branches of a network that begin at one tensor.
     fn beside(&self, step: &ReluTrunc) -> Result<Option<usize>, PlanError> {
-        let relu = |earlier: &Step| {
-            let StepKind::Share(ShareStep::ReluTrunc(relu)) = &earlier.kind else {
+        let found = self.steps.iter().enumerate().rev().find_map(|(at, step)| {
+            let StepKind::Share(ShareStep::ReluTrunc(relu)) = &step.kind else {
                 return None;
             };
-            Some(relu.clone())
-        };
-        let found = self.steps.iter().enumerate().rev();
-        let Some((index, earlier)) = found
-            .filter_map(|(index, step)| Some((index, relu(step)?)))
-            .next()
-        else {
+            Some((at, relu))
+        });
+        let Some((index, earlier)) = found else {
             return Ok(None);
         };
-        let ((n, bits), (more, own_bits)) = (self.results(&earlier)?, self.results(step)?);
+        if earlier.parts.len() >= MOST_BRANCHES {
+            return Ok(None);
+        }
+        let ((n, bits), (more, own_bits)) = (self.results(earlier)?, self.results(step)?);
         let groups = |n: usize| n.div_ceil(COMPARED).div_ceil(SIDE_BY_SIDE);
         let form = |step: &ReluTrunc| (step.ring_bits, step.shift, step.shape);
-        if (form(&earlier), bits) != (form(step), own_bits)
+        if (form(earlier), bits) != (form(step), own_bits)
             || groups(n + more) >= groups(n) + groups(more)
         {
             return Ok(None);
         }
-        let outs: Vec<BufferId> = earlier.parts.iter().map(|(_, out)| *out).collect();
+        let result = |id| earlier.parts.iter().any(|(_, out)| *out == id);
         let mut since = self.steps.iter().skip(index + 1);
-        let read = since.any(|step| step.kind.touches().iter().any(|id| outs.contains(id)));
+        let read = since.any(|step| step.kind.touches().into_iter().any(result));
         Ok((!read).then_some(index))
     }
 
