@@ -190,28 +190,23 @@ impl<'a> Descent<'a> {
             unit.set(&mut layers, frac);
             layers
         };
-        let (mut low, mut high, mut kept) = (now.saturating_sub(deepest), now, vec![]);
+        // One with fewer bits may be dearer, where a value grows over a power of two.
+        let mut best: Option<Place> = None;
+        let (mut low, mut high) = (now.saturating_sub(deepest), now);
         while low < high {
             let frac = low.midpoint(high);
             listener.stage(format!("{}: {frac} fraction bits", unit.name()), at, at)?;
+            let layers = with(frac);
             // What does not fit any more is no setting.
-            let error = match self.model(&with(frac)) {
-                Ok(model) => judge.error(&model, most, listener)?,
+            let kept = match self.model(&layers) {
+                Ok(model) => judge.error(&model, most, listener)?.map(|e| (model, e)),
                 Err(_) => None,
             };
-            match error {
-                Some(error) => {
-                    kept.push((frac, error));
-                    high = frac;
-                }
-                None => low = frac + 1,
-            }
-        }
-        // One with fewer bits may be dearer, where a value grows over a power of two.
-        let mut best: Option<Place> = None;
-        for (frac, error) in kept {
-            let layers = with(frac);
-            let model = self.model(&layers).map_err(refused)?;
+            let Some((model, error)) = kept else {
+                low = frac + 1;
+                continue;
+            };
+            high = frac;
             let price = (self.task.planner)(&model)?;
             let bar = best.as_ref().map_or(&here.price, |best| &best.price);
             if price.seconds < bar.seconds && price.bytes <= bar.bytes {
