@@ -13,6 +13,7 @@ mod gc;
 mod identity;
 mod infer;
 mod inputs;
+mod inspect;
 mod interrupt;
 mod models;
 mod netlist;
@@ -66,7 +67,7 @@ enum Command {
     Project(project::Project),
     Prune(shrink::Prune),
     Shrink(shrink::Shrink),
-    Inspect(plan::Inspect),
+    Inspect(inspect::Inspect),
     Plan(plan::PlanArgs),
     /// Look at, evaluate and convert netlists.
     #[command(subcommand)]
@@ -100,7 +101,7 @@ fn main() -> ExitCode {
         Command::Project(args) => project::run(args),
         Command::Prune(args) => shrink::run_prune(args),
         Command::Shrink(args) => shrink::run_shrink(args),
-        Command::Inspect(args) => plan::inspect(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Netlist(command) => netlist::run(command),
         Command::Synth(args) => synth::run(args),

@@ -1,14 +1,13 @@
-//! `privet plan` and `privet inspect`.
+//! `privet plan`.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use privet_model::graph::Listing;
 use privet_model::ops::param_counts;
 use privet_model::preprocess::Projection;
-use privet_model::quant::ir::{Graph, Model, Profile};
+use privet_model::quant::ir::{Graph, Model};
 use privet_net::Link;
 use privet_plan::cost::StepCost;
 use privet_plan::{
@@ -16,9 +15,8 @@ use privet_plan::{
 };
 use serde_json::{Value, json};
 
-use crate::deviations::{DEVIATIONS, told};
 use crate::failure::Failure;
-use crate::models::{Loaded, QuantArgs, load, quantise, record};
+use crate::models::QuantArgs;
 use crate::options::{OnlineArgs, StrictArgs, link_model};
 use crate::rates::{Known, RatesPlace};
 use crate::table::{bytes, columns, count, seconds};
@@ -169,7 +167,7 @@ pub(crate) fn planned(
     }
 }
 
-fn plan_json(plan: &Plan, known: &Known, name: Link) -> Value {
+pub(crate) fn plan_json(plan: &Plan, known: &Known, name: Link) -> Value {
     let (rates, link) = (&known.rates, &link_model(name));
     let seconds = plan.seconds(rates, link);
     let offline = plan.offline_layers();
@@ -258,7 +256,7 @@ fn part(cost: &StepCost, seconds: f64) -> Value {
     })
 }
 
-fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Comparison>) {
+pub(crate) fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Comparison>) {
     let (rates, link) = (&known.rates, &link_model(name));
     let estimate = plan.seconds(rates, link);
     let ahead = plan.options.backend.shares() && !plan.options.all_online;
@@ -351,159 +349,4 @@ fn print_plan(plan: &Plan, known: &Known, name: Link, comparison: Choice<Compari
     }
     say!("  opened to the client: {}", plan.options.reveal);
     say!("  plan {}", plan.hash_text());
-}
-
-/// Look into a model: supported or not, sizes, ranges against overflow, cost.
-#[derive(Args)]
-pub(crate) struct Inspect {
-    /// ONNX model, or a quantised one.
-    model: PathBuf,
-    #[command(flatten)]
-    quant: QuantArgs,
-    #[command(flatten)]
-    rates: RatesPlace,
-    /// One JSON object.
-    #[arg(long)]
-    json: bool,
-}
-
-/// Runs `inspect`.
-pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
-    let known = args.rates.load_or_say(1);
-    let loaded = load(&args.model)?;
-    let (listing, model) = match &loaded {
-        Loaded::Float(graph) => (
-            Some(graph.listing()),
-            quantise(&args.model, graph, &args.quant),
-        ),
-        Loaded::Quantised(model) => (None, Ok((**model).clone())),
-    };
-    let planned = model.and_then(|model| {
-        let ranges = privet_model::quant::summary(&model.graph);
-        let backend = match model.graph.profile {
-            Profile::Exact | Profile::Drop { .. } => Backend::Gc,
-            Profile::Approx => Backend::Ot,
-        };
-        let options = PlanOptions {
-            backend,
-            ..PlanOptions::default()
-        };
-        Plan::new(model.graph, options, Caps::default().memory)
-            .map(|plan| (plan, ranges))
-            .map_err(|e| Failure::file(args.model.display(), e))
-    });
-    if args.json {
-        let (plan, ranges, error) = match &planned {
-            Ok((plan, ranges)) => (
-                Some((
-                    plan_json(plan, &known, Link::Loopback),
-                    plan_json(plan, &known, wan()),
-                )),
-                Some(ranges),
-                None,
-            ),
-            Err(failure) => (None, None, Some(failure.line().to_owned())),
-        };
-        let (loopback, wan) = plan.unzip();
-        say!(
-            "{}",
-            json!({
-                "layers": listing.as_ref().map(listing_json), "supported": error.is_none(), "why_not": error,
-                "ranges": ranges, "plan": loopback, "plan_wan": wan, "found": record(&args.model),
-            })
-        );
-        return planned.map(|_| ());
-    }
-    if let Some(listing) = &listing {
-        let rows: Vec<Vec<String>> = listing
-            .lines
-            .iter()
-            .map(|line| {
-                vec![
-                    line.name.clone(),
-                    line.op.to_owned(),
-                    format!("{:?}", line.shape),
-                    count(line.macs),
-                    count(line.parameters),
-                ]
-            })
-            .collect();
-        show!(
-            "{}",
-            columns(&["layer", "op", "shape", "products", "parameters"], &rows)
-        );
-        say!(
-            "\n  {} products, {} parameters\n",
-            count(listing.macs),
-            count(listing.parameters)
-        );
-    }
-    if let Some(record) = record(&args.model) {
-        print_record(&record);
-    }
-    let (plan, ranges) = planned?;
-    say!("ranges at {} bits:\n", plan.graph.value_bits);
-    let rows: Vec<Vec<String>> = ranges
-        .iter()
-        .map(|r| {
-            vec![
-                r.name.clone(),
-                r.ring_bits.to_string(),
-                r.frac_bits.to_string(),
-                r.range_bits.to_string(),
-                r.headroom.to_string(),
-                if r.proven { "proven" } else { "calibrated" }.to_owned(),
-            ]
-        })
-        .collect();
-    show!(
-        "{}",
-        columns(
-            &["tensor", "bits", "fraction", "used", "spare", "range"],
-            &rows
-        )
-    );
-    say!();
-    print_plan(&plan, &known, Link::Loopback, Choice::Auto);
-    let wan_seconds = plan.seconds(&known.rates, &link_model(wan())).online;
-    say!(
-        "  on a WAN of 400 Mbit/s and 40 ms: about {}",
-        seconds(wan_seconds)
-    );
-    Ok(())
-}
-
-/// How widths were found, or what was measured of them, as far as people want to know.
-fn print_record(record: &Value) {
-    let measured = record.get(DEVIATIONS).cloned();
-    if let Some(found) = measured.and_then(|found| serde_json::from_value(found).ok()) {
-        say!("{}\n", told(&found));
-        return;
-    }
-    let text = |key: &str| {
-        let said = record.get(key).and_then(Value::as_str);
-        said.unwrap_or("unknown").replace(char::is_control, "?")
-    };
-    say!(
-        "found by {} on data {} for {}, link {}, judged by {}\n",
-        text("found_by"),
-        text("data_sha256"),
-        text("backend"),
-        text("link"),
-        text("measure")
-    );
-}
-
-fn wan() -> Link {
-    "wan".parse().unwrap_or(Link::Loopback)
-}
-
-fn listing_json(listing: &Listing) -> Value {
-    let lines = listing.lines.iter().map(|line| {
-        json!({
-            "name": line.name, "op": line.op, "shape": line.shape,
-            "macs": line.macs, "parameters": line.parameters,
-        })
-    });
-    Value::Array(lines.collect())
 }
