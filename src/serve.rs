@@ -127,7 +127,8 @@ fn offered(args: &Serve, store: Option<&Store>) -> Result<Vec<Offered>, Failure>
             .any(|o| o.model.graph.name == model.graph.name)
         {
             return Err(Failure::usage(format!(
-                "two models are called '{}'",
+                "{}: another model is called '{}' already; serve it on an address of its own",
+                path.display(),
                 model.graph.name
             )));
         }
